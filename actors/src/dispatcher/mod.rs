@@ -1,0 +1,331 @@
+//! The dispatcher: one per node, matching demand and supply by push.
+//!
+//! Partitions say what they have (*heads*), workers say how much more they
+//! can take (*credits*). The dispatcher asks the partition with the best head
+//! to claim for a worker; the tasks go from the partition to the worker once
+//! they are durable. It holds no durable state: heads are absolute, said
+//! again every few seconds, so that losing one costs nothing for long.
+
+mod heads;
+
+use crate::partition::{ClaimRequest, ClaimSink, PartitionMsg};
+use crate::routes::Routes;
+use heads::Heads;
+use leasehold_backend::ReadyGroup;
+use leasehold_contract::Task;
+use leasehold_core::capability::CapabilitySet;
+use leasehold_core::ids::{LaneId, RequestId, WorkerId, WorkerInstanceId};
+use leasehold_core::record::Holder;
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc;
+
+/// A worker as the dispatcher sees it.
+#[derive(Clone, Debug)]
+pub struct WorkerSpec {
+    /// From which lanes.
+    pub lanes: Vec<LaneId>,
+    /// The logical worker.
+    pub worker_id: WorkerId,
+    /// Its process.
+    pub worker_instance_id: WorkerInstanceId,
+    /// Where it runs.
+    pub holder: Holder,
+    /// What it offers.
+    pub capabilities: CapabilitySet,
+    /// How long each lease lasts.
+    pub lease_ttl_ms: u64,
+    /// The request this answers, for one that polls.
+    pub request_id: Option<RequestId>,
+}
+
+/// Names a worker while it is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkerKey(u64);
+
+/// What the dispatcher is told.
+pub enum DispatcherMsg {
+    /// A partition has, or no longer has, work of a group.
+    Head {
+        /// Which partition.
+        partition: u16,
+        /// Which group.
+        group: ReadyGroup,
+        /// Best rank and how many.
+        head: Option<(i64, usize)>,
+    },
+    /// A partition is no longer here.
+    Gone(u16),
+    /// A worker comes, with credits.
+    Open(WorkerKey, Box<WorkerSpec>, mpsc::Sender<Vec<Task>>, u32),
+    /// A worker can take more.
+    Credit(WorkerKey, u32),
+    /// A worker leaves.
+    Close(WorkerKey),
+    /// A claim has ended.
+    Claimed {
+        /// For whom.
+        worker: WorkerKey,
+        /// Where.
+        partition: u16,
+        /// How many were asked for.
+        asked: u32,
+        /// How many came.
+        got: u32,
+    },
+    /// Match what has gathered.
+    Match,
+}
+
+/// How everybody reaches the dispatcher.
+///
+/// A handle exists before its actor and survives it: partitions are started
+/// with one, and a restarted dispatcher takes the place of the old.
+#[derive(Clone, Default)]
+pub struct DispatcherHandle {
+    inner: Arc<HandleInner>,
+}
+
+#[derive(Default)]
+struct HandleInner {
+    actor: OnceLock<ActorRef<DispatcherMsg>>,
+    next_worker: AtomicU64,
+}
+
+impl DispatcherHandle {
+    /// Connects the handle to its actor; the first one stays.
+    pub fn connect(&self, actor: ActorRef<DispatcherMsg>) {
+        drop(self.inner.actor.set(actor));
+    }
+
+    fn send(&self, message: DispatcherMsg) {
+        // A dispatcher that is gone is replaced with its node's whole life.
+        if let Some(actor) = self.inner.actor.get()
+            && actor.cast(message).is_err()
+        {
+            tracing::debug!("the dispatcher is gone");
+        }
+    }
+
+    /// A partition has, or no longer has, work of a group.
+    pub fn head(&self, partition: u16, group: ReadyGroup, head: Option<(i64, usize)>) {
+        self.send(DispatcherMsg::Head { partition, group, head });
+    }
+
+    /// A partition is no longer here.
+    pub fn gone(&self, partition: u16) {
+        self.send(DispatcherMsg::Gone(partition));
+    }
+
+    /// A worker comes; tasks arrive on `sink`.
+    pub fn open(&self, spec: WorkerSpec, sink: mpsc::Sender<Vec<Task>>, credits: u32) -> WorkerKey {
+        let key = WorkerKey(self.inner.next_worker.fetch_add(1, Ordering::Relaxed));
+        self.send(DispatcherMsg::Open(key, Box::new(spec), sink, credits));
+        key
+    }
+
+    /// A worker can take more.
+    pub fn credit(&self, worker: WorkerKey, credits: u32) {
+        self.send(DispatcherMsg::Credit(worker, credits));
+    }
+
+    /// A worker leaves; tasks already claimed for it are given back when its
+    /// sink is closed.
+    pub fn close(&self, worker: WorkerKey) {
+        self.send(DispatcherMsg::Close(worker));
+    }
+}
+
+/// The actor.
+pub struct DispatcherActor;
+
+/// What it starts with.
+pub struct DispatcherArgs {
+    /// Where partitions are.
+    pub routes: Arc<Routes>,
+    /// Executions one claim takes from one partition at most.
+    pub claim_batch: u32,
+}
+
+struct Worker {
+    spec: Box<WorkerSpec>,
+    sink: mpsc::Sender<Vec<Task>>,
+    credits: u32,
+}
+
+/// The state of the dispatcher.
+pub struct DispatcherState {
+    routes: Arc<Routes>,
+    claim_batch: u32,
+    heads: Heads,
+    workers: BTreeMap<WorkerKey, Worker>,
+    /// Where the next round begins, so that no worker is always first.
+    turn: WorkerKey,
+    match_queued: bool,
+    myself: ActorRef<DispatcherMsg>,
+}
+
+impl Actor for DispatcherActor {
+    type Msg = DispatcherMsg;
+    type State = DispatcherState;
+    type Arguments = DispatcherArgs;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        args: Self::Arguments,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(DispatcherState {
+            routes: args.routes,
+            claim_batch: args.claim_batch.max(1),
+            heads: Heads::default(),
+            workers: BTreeMap::new(),
+            turn: WorkerKey(0),
+            match_queued: false,
+            myself,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        state.handle(message);
+        Ok(())
+    }
+}
+
+impl DispatcherState {
+    fn handle(&mut self, message: DispatcherMsg) {
+        match message {
+            DispatcherMsg::Head { partition, group, head } => self.heads.set(partition, group, head),
+            DispatcherMsg::Gone(partition) => self.heads.forget(partition),
+            DispatcherMsg::Open(key, spec, sink, credits) => {
+                self.workers.insert(key, Worker { spec, sink, credits });
+            }
+            DispatcherMsg::Credit(key, credits) => {
+                if let Some(worker) = self.workers.get_mut(&key) {
+                    worker.credits = worker.credits.saturating_add(credits);
+                }
+            }
+            DispatcherMsg::Close(key) => {
+                self.workers.remove(&key);
+            }
+            DispatcherMsg::Claimed { worker, partition, asked, got } => {
+                if got < asked {
+                    if let Some(worker) = self.workers.get_mut(&worker) {
+                        worker.credits += asked - got;
+                    }
+                    // The head was wrong; the partition says it again.
+                    self.tell_partition(partition, PartitionMsg::Advertise);
+                }
+            }
+            DispatcherMsg::Match => {
+                self.match_queued = false;
+                self.match_all();
+                return;
+            }
+        }
+        // What is already in the mailbox is taken in first: sixteen credits
+        // that arrive together make one claim of sixteen.
+        if !self.match_queued && !self.heads.is_empty() {
+            self.match_queued = self.myself.cast(DispatcherMsg::Match).is_ok();
+        }
+    }
+
+    fn match_all(&mut self) {
+        let order: Vec<_> =
+            self.workers.range(self.turn..).chain(self.workers.range(..self.turn)).map(|(key, _)| *key).collect();
+        for key in order {
+            while let Some(worker) = self.workers.get_mut(&key).filter(|worker| worker.credits > 0) {
+                if worker.sink.is_closed() {
+                    self.workers.remove(&key);
+                    break;
+                }
+                let spec = &worker.spec;
+                let Some((group, partition, count)) = self.heads.best(&spec.lanes, &spec.capabilities) else {
+                    break;
+                };
+                let asked = worker.credits.min(self.claim_batch).min(u32::try_from(count).unwrap_or(u32::MAX)).max(1);
+                worker.credits -= asked;
+                self.heads.took(partition, &group, asked as usize);
+                let (request, sink) = self.claim(key, partition, group, asked);
+                self.tell_partition(partition, PartitionMsg::Claim(Box::new(request), sink));
+                self.turn = WorkerKey(key.0 + 1);
+            }
+        }
+    }
+
+    fn claim(&self, key: WorkerKey, partition: u16, group: Arc<ReadyGroup>, asked: u32) -> (ClaimRequest, ClaimSink) {
+        let worker = &self.workers[&key];
+        let spec = &worker.spec;
+        let request = ClaimRequest {
+            lanes: spec.lanes.clone(),
+            worker_id: spec.worker_id.clone(),
+            worker_instance_id: spec.worker_instance_id.clone(),
+            holder: spec.holder,
+            capabilities: spec.capabilities.clone(),
+            lease_ttl_ms: spec.lease_ttl_ms,
+            // A repeat is found by the poll itself, before it comes here.
+            request_id: spec.request_id,
+            max: asked,
+            group: Some(group),
+        };
+        let (deliver, myself) = (worker.sink.clone(), self.myself.clone());
+        let sink: ClaimSink = Box::new(move |result| {
+            let tasks = match result {
+                Ok(tasks) => tasks,
+                Err(error) => {
+                    tracing::debug!(partition, %error, "a claim failed");
+                    Vec::new()
+                }
+            };
+            let got = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
+            let undelivered = if tasks.is_empty() {
+                Vec::new()
+            } else {
+                match deliver.try_send(tasks) {
+                    Ok(()) => Vec::new(),
+                    Err(mpsc::error::TrySendError::Full(tasks) | mpsc::error::TrySendError::Closed(tasks)) => tasks,
+                }
+            };
+            if myself.cast(DispatcherMsg::Claimed { worker: key, partition, asked, got }).is_err() {
+                tracing::debug!("a claim ended after its dispatcher did");
+            }
+            undelivered
+        });
+        (request, sink)
+    }
+
+    fn tell_partition(&mut self, partition: u16, message: PartitionMsg) {
+        let sent = self.routes.get(partition).map(|handle| handle.send(message));
+        if !matches!(sent, Some(Ok(()))) {
+            self.heads.forget(partition);
+        }
+    }
+}
+
+/// The dispatcher of the node's present life.
+///
+/// A new life has a new dispatcher; whoever stands open with the old one
+/// finds its sink closed and opens again.
+#[derive(Default)]
+pub struct CurrentDispatcher {
+    handle: std::sync::RwLock<DispatcherHandle>,
+}
+
+impl CurrentDispatcher {
+    /// The dispatcher of the present life.
+    pub fn get(&self) -> DispatcherHandle {
+        self.handle.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// A new life.
+    pub fn set(&self, handle: DispatcherHandle) {
+        *self.handle.write().unwrap_or_else(std::sync::PoisonError::into_inner) = handle;
+    }
+}

@@ -1,0 +1,147 @@
+//! Taking work over the dispatcher, and waiting for its end.
+
+use super::EngineHandle;
+use crate::dispatcher::WorkerSpec;
+use crate::partition;
+use async_trait::async_trait;
+use leasehold_contract::{CREDITS_MAX, EngineResult, POLL_WAIT_MAX, PollTasks, Task, Work};
+use leasehold_core::error::EngineError;
+use leasehold_core::command::ClaimedExecution;
+use leasehold_core::handle::HandleKind;
+use leasehold_core::ids::{ExecutionId, RequestId};
+use leasehold_core::record::{BlobKey, BlobKind, Execution, Holder};
+use leasehold_core::state::{AttemptType, PublicState};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// The shortest lease of a worker that polls.
+const LEASE_TTL_MS_MIN: u64 = 100;
+
+/// The most lanes one poll names.
+const LANES_MAX: usize = 64;
+
+fn validate(args: &PollTasks) -> EngineResult<()> {
+    if args.lanes.is_empty() || args.lanes.len() > LANES_MAX {
+        return Err(EngineError::invalid_input(format!("lanes: {}, 1 to {LANES_MAX}", args.lanes.len())));
+    }
+    if args.credits == 0 || args.credits > CREDITS_MAX {
+        return Err(EngineError::invalid_input(format!("credits: {}, 1 to {CREDITS_MAX}", args.credits)));
+    }
+    if args.lease_ttl_ms < LEASE_TTL_MS_MIN {
+        return Err(EngineError::invalid_input(format!(
+            "lease_ttl_ms: {}, at least {LEASE_TTL_MS_MIN}",
+            args.lease_ttl_ms
+        )));
+    }
+    super::limits::lease_ttl("lease_ttl_ms", args.lease_ttl_ms)?;
+    if args.max_wait > POLL_WAIT_MAX {
+        return Err(EngineError::invalid_input(format!(
+            "max_wait: {} ms, at most {}",
+            args.max_wait.as_millis(),
+            POLL_WAIT_MAX.as_millis()
+        )));
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl Work for EngineHandle {
+    async fn poll_tasks(&self, args: PollTasks) -> EngineResult<Vec<Task>> {
+        validate(&args)?;
+        let spec = WorkerSpec {
+            lanes: args.lanes,
+            worker_id: args.worker_id,
+            worker_instance_id: args.worker_instance_id,
+            holder: Holder::Remote,
+            capabilities: args.capabilities,
+            lease_ttl_ms: args.lease_ttl_ms,
+            request_id: args.request_id,
+        };
+        if let Some(request_id) = spec.request_id {
+            let again = self.claimed_before(request_id, &spec, args.credits as usize).await?;
+            if !again.is_empty() {
+                return Ok(again);
+            }
+        }
+        let dispatcher = self.node.dispatcher.get();
+        let (sink, mut tasks) = mpsc::channel(args.credits as usize);
+        let worker = dispatcher.open(spec, sink, args.credits);
+        // Leaving in any way closes the channel; what is claimed for it
+        // afterwards is given back by its partition.
+        let mut taken = tokio::select! {
+            biased;
+            first = tasks.recv() => first.unwrap_or_default(),
+            () = self.env.clock.sleep(args.max_wait) => Vec::new(),
+        };
+        dispatcher.close(worker);
+        tasks.close();
+        while let Ok(more) = tasks.try_recv() {
+            taken.extend(more);
+        }
+        Ok(taken)
+    }
+
+    async fn wait_terminal(&self, execution_id: ExecutionId, max_wait: Duration) -> EngineResult<Option<PublicState>> {
+        tokio::select! {
+            biased;
+            state = self.router.watch(execution_id) => state.map(Some),
+            () = self.env.clock.sleep(max_wait) => Ok(None),
+        }
+    }
+}
+
+impl EngineHandle {
+    /// Tasks that an earlier delivery of the same request has claimed and
+    /// that are still leased.
+    async fn claimed_before(
+        &self,
+        request_id: RequestId,
+        spec: &WorkerSpec,
+        most: usize,
+    ) -> EngineResult<Vec<Task>> {
+        let mut tasks = Vec::new();
+        for partition in 0..self.partition_count() {
+            for id in self.router.claimed_before(partition, request_id).await? {
+                let payload = BlobKey { execution: id.uuid(), kind: BlobKind::Payload };
+                let (Some(execution), blobs) = self.load("poll_tasks", id, &[payload]).await? else { continue };
+                let Some(payload) = blobs.into_iter().next().flatten() else {
+                    return Err(EngineError::corruption("execution", "payload", "missing"));
+                };
+                // The lease may have ended between the two reads.
+                if let Some(claimed) = held_by(&execution, request_id, spec) {
+                    tasks.push(partition::task(&execution, claimed, payload));
+                }
+            }
+            if tasks.len() >= most {
+                break;
+            }
+        }
+        Ok(tasks)
+    }
+}
+
+/// The lease of an execution as it was claimed, if this worker's request did.
+fn held_by(execution: &Execution, request_id: RequestId, spec: &WorkerSpec) -> Option<ClaimedExecution> {
+    let attempt = execution.attempt.as_ref()?;
+    let lease = execution.lease.as_ref().filter(|lease| {
+        lease.request_id == Some(request_id) && lease.worker_instance_id == spec.worker_instance_id
+    })?;
+    let kind = match (attempt.resumed_at, attempt.lineage.attempt_type()) {
+        (Some(_), _) => HandleKind::Resumed,
+        (None, AttemptType::Reclaim) => HandleKind::Reclaimed,
+        (None, _) => HandleKind::Fresh,
+    };
+    Some(ClaimedExecution {
+        execution_id: execution.id,
+        lease_id: lease.lease_id,
+        lease_epoch: lease.lease_epoch,
+        attempt_index: attempt.index,
+        attempt_id: lease.attempt_id,
+        attempt_type: attempt.lineage.attempt_type(),
+        lease_expires_at: lease.expires_at,
+        lease_ttl_ms: lease.ttl_ms,
+        lane_id: execution.lane_id.clone(),
+        worker_instance_id: lease.worker_instance_id.clone(),
+        kind,
+    })
+}

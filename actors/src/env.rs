@@ -1,0 +1,104 @@
+//! What every actor is given: the store, time, randomness and the options.
+
+use crate::time::PartitionClock;
+use leasehold_backend::{Backend, Clock, Entropy};
+use leasehold_core::partition::PartitionConfig;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Sizes, times and switches of an engine.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// How many partitions the store has; never changes over its life.
+    pub partitions: PartitionConfig,
+    /// How long a node's lease lasts without a heartbeat.
+    pub node_lease: Duration,
+    /// How often the heartbeat is sent.
+    pub heartbeat_every: Duration,
+    /// Whether due timers fire and lost leases are offered by themselves.
+    /// Off only where a test drives each step by name.
+    pub automatic: bool,
+    /// Bytes of records and payloads a node keeps in memory.
+    pub cache_bytes: usize,
+    /// Ready executions kept in memory per partition and group.
+    pub ready_window: usize,
+    /// Timers kept in memory per partition.
+    pub due_window: usize,
+    /// Due executions settled in one turn of a partition.
+    pub due_turn: usize,
+    /// Commands a partition holds at once, of callers without a lease.
+    pub permits_partition: usize,
+    /// Commands a partition holds at once, of lease holders.
+    pub permits_holders: usize,
+    /// Commands a node holds at once, of callers without a lease.
+    pub permits_node: usize,
+    /// How long a caller waits for a permit.
+    pub permit_wait: Duration,
+    /// After this long an undecided command is dropped.
+    pub command_deadline: Duration,
+    /// Executions one claim takes from one partition at most.
+    pub claim_batch: u32,
+    /// Rows one commit writes for one partition at most.
+    pub commit_rows: usize,
+    /// Partitions merged into one commit at most.
+    pub commit_parts: usize,
+    /// Events a subscriber may lag behind before it loses some.
+    pub event_buffer: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            partitions: PartitionConfig::default(),
+            node_lease: Duration::from_secs(15),
+            heartbeat_every: Duration::from_secs(5),
+            automatic: true,
+            cache_bytes: 64 << 20,
+            ready_window: 256,
+            due_window: 1024,
+            due_turn: 64,
+            permits_partition: 1024,
+            permits_holders: 1024,
+            permits_node: 16_384,
+            permit_wait: Duration::from_secs(1),
+            command_deadline: Duration::from_secs(30),
+            claim_batch: 16,
+            commit_rows: 4096,
+            commit_parts: 1024,
+            event_buffer: 4096,
+        }
+    }
+}
+
+/// What every actor is given.
+pub struct Env {
+    /// The store.
+    pub backend: Arc<dyn Backend>,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Partition time, shared by all partitions of the node.
+    pub time: PartitionClock,
+    /// Sizes, times and switches.
+    pub options: EngineOptions,
+}
+
+impl Env {
+    /// An environment whose partition time starts at the clock's.
+    pub fn new(
+        backend: Arc<dyn Backend>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        options: EngineOptions,
+    ) -> Self {
+        let time = PartitionClock::new(clock.clone());
+        Self { backend, clock, entropy, time, options }
+    }
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,34 @@
+//! The actors: partitions, committer, dispatcher and the node that supervises
+//! them, and the engine in front of them.
+//!
+//! ```text
+//! NodeActor                      registers, heartbeats, takes partitions
+//!  ├── committer task            merges what partitions have staged
+//!  ├── DispatcherActor           matches ready work with workers' credits
+//!  └── PartitionActor × n        the only writers of their records
+//!
+//! EngineHandle → Router → PartitionActor → Slot → committer → Backend
+//! ```
+//!
+//! A partition actor that panics is restarted under a new ownership epoch and
+//! recovers through the same load path as at start-up. The committer or the
+//! dispatcher ending ends the node's life; a new one begins under a new
+//! identity.
+
+pub mod committer;
+pub mod dispatcher;
+pub mod engine;
+pub mod env;
+pub mod events;
+pub mod identity;
+pub mod lease;
+pub mod node;
+pub mod partition;
+pub mod permits;
+pub mod router;
+pub mod routes;
+pub mod slot;
+pub mod time;
+
+pub use engine::EngineHandle;
+pub use env::{EngineOptions, Env};

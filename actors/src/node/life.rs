@@ -1,0 +1,193 @@
+//! One life of a node: an identity, a lease, and the actors under it.
+
+use super::{NodeArgs, NodeMsg};
+use crate::committer::{Committer, CommitterHandle};
+use crate::dispatcher::{DispatcherActor, DispatcherArgs, DispatcherHandle};
+use crate::env::Env;
+use crate::partition::{PartitionActor, PartitionArgs, PartitionHandle, PartitionMsg};
+use crate::permits::Permits;
+use crate::routes::Routes;
+use leasehold_backend::{StoreResult, Taken};
+use leasehold_core::ids::NodeId;
+use ractor::{Actor, ActorCell, ActorId, ActorRef, SpawnErr};
+use std::collections::HashMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Heartbeats between two full advertisements of what is ready.
+const ADVERTISE_EVERY: u32 = 1;
+
+/// Registers a node and takes what is free.
+pub(super) async fn register(
+    env: &Arc<Env>,
+    node: NodeId,
+    nonce: u64,
+    partitions: &[u16],
+) -> StoreResult<Vec<Taken>> {
+    let ttl_ms = u64::try_from(env.options.node_lease.as_millis()).unwrap_or(u64::MAX);
+    env.backend.register_node(node, ttl_ms).await?;
+    take(env, node, nonce, partitions).await
+}
+
+/// Buries nodes that are gone and takes what is free.
+pub(super) async fn take(env: &Arc<Env>, node: NodeId, nonce: u64, partitions: &[u16]) -> StoreResult<Vec<Taken>> {
+    let now = env.backend.now().await?;
+    for row in env.backend.nodes().await? {
+        if row.node != node && !row.dead && (env.backend.exclusive() || row.expires_at <= now) {
+            env.backend.bury_node(row.node, env.backend.exclusive()).await?;
+        }
+    }
+    let floor = u64::try_from(env.time.now().0).unwrap_or(0);
+    env.backend.take_partitions(node, nonce, partitions, floor).await
+}
+
+/// One life of a node.
+pub(super) struct Life {
+    pub(super) node: NodeId,
+    pub(super) nonce: u64,
+    dispatcher: DispatcherHandle,
+    dispatcher_cell: ActorCell,
+    committer: CommitterHandle,
+    committer_task: tokio::task::AbortHandle,
+    heartbeat: tokio::task::AbortHandle,
+    partitions: HashMap<ActorId, (u16, ActorCell)>,
+    node_permits: Arc<Semaphore>,
+    beats: u32,
+}
+
+impl Life {
+    /// Starts what partitions need.
+    pub(super) async fn start(
+        args: &NodeArgs,
+        supervisor: &ActorRef<NodeMsg>,
+        node: NodeId,
+        nonce: u64,
+    ) -> Result<Self, SpawnErr> {
+        let dispatcher = DispatcherHandle::default();
+        let dispatcher_args =
+            DispatcherArgs { routes: args.routes.clone(), claim_batch: args.env.options.claim_batch };
+        let (actor, _) =
+            Actor::spawn_linked(None, DispatcherActor, dispatcher_args, supervisor.get_cell()).await?;
+        dispatcher.connect(actor.clone());
+        let (committer, handle) = Committer::new(args.env.clone(), node, nonce);
+        let task = tokio::spawn(committer.run());
+        let committer_task = task.abort_handle();
+        let watcher = supervisor.clone();
+        tokio::spawn(async move {
+            // Whether it ended, panicked or was aborted: without it nothing
+            // becomes durable.
+            drop(task.await);
+            drop(watcher.cast(NodeMsg::CommitterEnded(node)));
+        });
+        let heartbeat = heartbeat(args.env.clone(), supervisor.clone(), node);
+        args.dispatcher.set(dispatcher.clone());
+        Ok(Self {
+            node,
+            nonce,
+            dispatcher,
+            dispatcher_cell: actor.get_cell(),
+            committer: handle,
+            committer_task,
+            heartbeat,
+            partitions: HashMap::new(),
+            node_permits: Arc::new(Semaphore::new(args.env.options.permits_node)),
+            beats: 0,
+        })
+    }
+
+    /// Starts the actor of a partition and routes to it.
+    pub(super) async fn serve(
+        &mut self,
+        args: &NodeArgs,
+        supervisor: &ActorRef<NodeMsg>,
+        taken: Taken,
+    ) -> Result<(), SpawnErr> {
+        let partition = taken.partition;
+        if args.routes.get(partition).is_some() {
+            // Taken twice by overlapping attempts: the actor that runs finds
+            // its epoch refused, ends, and the partition is taken once more.
+            return Ok(());
+        }
+        let options = &args.env.options;
+        let arguments = PartitionArgs {
+            env: args.env.clone(),
+            node: self.node,
+            node_lease: args.lease.clone(),
+            nonce: self.nonce,
+            taken,
+            committer: self.committer.clone(),
+            dispatcher: self.dispatcher.clone(),
+            events: args.events.clone(),
+        };
+        let (actor, _) = Actor::spawn_linked(None, PartitionActor, arguments, supervisor.get_cell()).await?;
+        let permits = Permits::new(
+            options.permits_partition,
+            options.permits_holders,
+            self.node_permits.clone(),
+            options.permits_node,
+            options.permit_wait,
+        );
+        self.partitions.insert(actor.get_id(), (partition, actor.get_cell()));
+        args.routes.set(partition, Some(PartitionHandle::new(partition, actor, Arc::new(permits))));
+        Ok(())
+    }
+
+    /// Now and then lets partitions say again what they have.
+    pub(super) fn advertise(&mut self, routes: &Routes) {
+        self.beats += 1;
+        if self.beats % ADVERTISE_EVERY != 0 {
+            return;
+        }
+        for partition in 0..routes.count() {
+            if let Some(handle) = routes.get(partition)
+                && handle.send(PartitionMsg::Advertise).is_err()
+            {
+                tracing::debug!(partition, "a partition that has ended was not asked what it has");
+            }
+        }
+    }
+
+    /// The dispatcher of this life.
+    pub(super) fn dispatcher_handle(&self) -> &DispatcherHandle {
+        &self.dispatcher
+    }
+
+    /// Whether an actor is this life's dispatcher.
+    pub(super) fn is_dispatcher(&self, id: ActorId) -> bool {
+        self.dispatcher_cell.get_id() == id
+    }
+
+    /// Forgets an actor that has ended; which partition it served.
+    pub(super) fn forget(&mut self, id: ActorId) -> Option<u16> {
+        self.partitions.remove(&id).map(|(partition, _)| partition)
+    }
+
+    /// Ends everything at once. Partitions stop between two messages, so that
+    /// their callers are told.
+    pub(super) fn end(self, routes: &Routes) {
+        self.heartbeat.abort();
+        for (partition, cell) in self.partitions.values() {
+            routes.set(*partition, None);
+            cell.stop(Some("the node's life has ended".to_owned()));
+        }
+        self.dispatcher_cell.stop(None);
+        // A commit under way is let go: its outcome is unknown to those who
+        // wait, and the next epoch shuts it out.
+        self.committer_task.abort();
+    }
+}
+
+fn heartbeat(env: Arc<Env>, supervisor: ActorRef<NodeMsg>, node: NodeId) -> tokio::task::AbortHandle {
+    let ttl_ms = u64::try_from(env.options.node_lease.as_millis()).unwrap_or(u64::MAX);
+    let task = tokio::spawn(async move {
+        loop {
+            env.clock.sleep(env.options.heartbeat_every).await;
+            let sent = env.clock.monotonic();
+            let result = env.backend.heartbeat_node(node, ttl_ms).await;
+            if supervisor.cast(NodeMsg::Beat { node, sent, result }).is_err() {
+                return;
+            }
+        }
+    });
+    task.abort_handle()
+}

@@ -1,0 +1,240 @@
+//! Claims: choosing candidates from the ready windows, leasing them, and
+//! handing them out once that is durable.
+
+use super::release::Release;
+use super::state::{Parked, State};
+use super::{ClaimRequest, ClaimSink};
+use leasehold_backend::ReadyGroup;
+use leasehold_contract::Task;
+use leasehold_core::command::{Claim, ClaimOutcome, ClaimedExecution, Command, CommandSource, Delay, Operation, Reply};
+use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId};
+use leasehold_core::index::queue;
+use leasehold_core::record::{BlobKey, BlobKind, Execution, RecordKey};
+use uuid::Uuid;
+
+impl State {
+    /// A worker wants work.
+    pub(super) fn claim(&mut self, request: Box<ClaimRequest>, sink: ClaimSink) {
+        if self.lost {
+            sink(Err(self.unavailable()));
+            return;
+        }
+        if !self.recovered {
+            self.parked.push_back(Parked::Claim(request, sink, Vec::new()));
+            return;
+        }
+        let candidates = self.candidates(&request);
+        if candidates.is_empty() {
+            self.deliver(sink, Vec::new(), &request);
+            return;
+        }
+        self.claim_candidates(request, sink, candidates);
+    }
+
+    /// The best executions for a worker, over all groups it can do.
+    fn candidates(&mut self, request: &ClaimRequest) -> Vec<Uuid> {
+        let fits = |group: &ReadyGroup| {
+            request.group.as_ref().is_none_or(|wanted| **wanted == *group)
+                && request.lanes.contains(&group.lane_id)
+                && group.requirements.is_subset_of(&request.capabilities)
+        };
+        let max = request.max as usize;
+        let mut keys: Vec<(i64, Uuid)> = Vec::new();
+        for (_, window) in self.ready.iter().filter(|(group, _)| fits(group)) {
+            keys.extend(window.iter().filter(|(_, id)| !self.reserved.contains(id)).take(max));
+        }
+        for (_, waiting) in self.reclaimable.iter().filter(|(group, _)| fits(group)) {
+            keys.extend(waiting.iter().filter(|(_, id)| !self.reserved.contains(id)).take(max).copied());
+        }
+        keys.sort_unstable();
+        keys.truncate(max);
+        keys.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Leases candidates whose records and payloads are here; waits for the
+    /// others.
+    pub(super) fn claim_candidates(&mut self, request: Box<ClaimRequest>, sink: ClaimSink, candidates: Vec<Uuid>) {
+        if candidates.is_empty() || !self.recovered {
+            // Parked before the partition was loaded: choose now.
+            self.claim(request, sink);
+            return;
+        }
+        let mut missing = false;
+        for id in &candidates {
+            missing |= self.want(&[RecordKey::Execution(*id)]);
+            let gone = self.hot.knows(&RecordKey::Execution(*id)) && self.hot.execution(*id).is_none();
+            if self.hot.payload(*id).is_none() && !gone && !self.without_payload.contains(id) {
+                missing = true;
+                self.want_blob(BlobKey { execution: *id, kind: BlobKind::Payload });
+            }
+        }
+        if missing {
+            self.reserved.extend(candidates.iter().copied());
+            self.parked.push_back(Parked::Claim(request, sink, candidates));
+            return;
+        }
+        self.unreserve(&candidates);
+        let mut tasks = Vec::with_capacity(candidates.len());
+        let mut commit = 0;
+        for id in candidates {
+            let (task, waits_for) = self.claim_one(id, &request);
+            commit = commit.max(waits_for);
+            tasks.extend(task);
+        }
+        self.hand_out(request, sink, tasks, commit);
+    }
+
+    fn claim_one(&mut self, id: Uuid, request: &ClaimRequest) -> (Option<Task>, u64) {
+        let Some(payload) = self.hot.payload(id).cloned() else {
+            tracing::error!(execution = %id, "the payload of a ready execution is missing");
+            self.drop_from_windows(id);
+            return (None, 0);
+        };
+        let command = Claim {
+            execution_id: ExecutionId::from_parts(self.partition, id),
+            worker_id: request.worker_id.clone(),
+            worker_instance_id: request.worker_instance_id.clone(),
+            holder: request.holder,
+            capabilities: request.capabilities.clone(),
+            request_id: request.request_id,
+            lease_id: LeaseId::from_uuid(self.env.entropy.uuid()),
+            attempt_id: AttemptId::from_uuid(self.env.entropy.uuid()),
+            lease_ttl_ms: request.lease_ttl_ms,
+        }
+        .into_command();
+        match self.decide(&command) {
+            (Ok(Reply::Claim(ClaimOutcome::Claimed(claimed))), commit) => {
+                let task = self.hot.execution(id).map(|execution| task(execution, *claimed, payload));
+                (task, commit)
+            }
+            (Ok(_), commit) => {
+                // A candidate that is not claimable does not stand in a
+                // window for long; whatever made it so has been followed.
+                self.drop_from_windows(id);
+                (None, commit)
+            }
+            (Err(error), commit) => {
+                tracing::error!(execution = %id, %error, "a candidate could not be claimed");
+                self.drop_from_windows(id);
+                (None, commit)
+            }
+        }
+    }
+
+    /// Takes an execution that is not what its window says out of it.
+    fn drop_from_windows(&mut self, id: Uuid) {
+        let commit = self.slot.commit();
+        for (group, window) in &mut self.ready {
+            let stale: Vec<_> = window.iter().filter(|(_, key)| *key == id).collect();
+            for key in stale {
+                window.remove(key, commit);
+                self.dirty_groups.insert(group.clone());
+            }
+        }
+        self.reclaimable.retain(|group, keys| {
+            let before = keys.len();
+            keys.retain(|(_, key)| *key != id);
+            if keys.len() != before {
+                self.dirty_groups.insert(group.clone());
+            }
+            !keys.is_empty()
+        });
+        // If it is claimable after all, it goes back where it belongs.
+        if let Some(execution) = self.hot.execution(id).cloned() {
+            tracing::debug!(execution = %execution.id, queue = queue(&execution).name(), "a window named a wrong candidate");
+        }
+    }
+
+    fn hand_out(&mut self, request: Box<ClaimRequest>, sink: ClaimSink, tasks: Vec<Task>, commit: u64) {
+        if commit <= self.durable {
+            self.deliver(sink, tasks, &request);
+        } else {
+            self.waiting.add(commit, Release::Tasks { sink, tasks, request });
+        }
+    }
+
+    /// Gives tasks to whoever asked. What cannot be delivered is given back
+    /// at once: the same attempt goes on with the next worker, and it does
+    /// not count as a reclaim.
+    pub(super) fn deliver(&mut self, sink: ClaimSink, tasks: Vec<Task>, _request: &ClaimRequest) {
+        for undelivered in sink(Ok(tasks)) {
+            let give_back = Delay {
+                execution_id: undelivered.claimed.execution_id,
+                fence: undelivered.claimed.fence().into(),
+                source: CommandSource::LeaseHolder,
+                delay_until: self.env.time.now(),
+            };
+            let command: Command = give_back.into_command();
+            if let (Err(error), _) = self.decide(&command) {
+                tracing::debug!(execution = %undelivered.claimed.execution_id, %error, "an undelivered task was not given back");
+            }
+        }
+    }
+
+    /// Lets candidates be chosen again.
+    pub(super) fn unreserve(&mut self, candidates: &[Uuid]) {
+        for id in candidates {
+            self.reserved.remove(id);
+        }
+    }
+
+    /// Tells the dispatcher what became different about ready groups.
+    pub(super) fn advertise_changes(&mut self) {
+        if self.dirty_groups.is_empty() || self.lost {
+            return;
+        }
+        for group in std::mem::take(&mut self.dirty_groups) {
+            let head = self.recovered.then(|| self.head(&group)).flatten();
+            if self.told.get(&group).copied() == head {
+                continue;
+            }
+            match head {
+                Some(told) => {
+                    self.told.insert(group.clone(), told);
+                }
+                None => {
+                    self.told.remove(&group);
+                    if self.ready.get(&group).is_some_and(super::window::Window::is_exhausted) {
+                        self.ready.remove(&group);
+                    }
+                }
+            }
+            self.dispatcher.head(self.partition, group, head);
+        }
+    }
+
+    /// Tells the dispatcher everything again, so that a lost message costs
+    /// nothing for long.
+    pub(super) fn advertise_all(&mut self) {
+        for (group, told) in &self.told {
+            self.dispatcher.head(self.partition, group.clone(), Some(*told));
+        }
+    }
+
+    /// The best rank of a group and how many are known to be ready.
+    fn head(&self, group: &ReadyGroup) -> Option<(i64, usize)> {
+        let window = self.ready.get(group);
+        let waiting = self.reclaimable.get(group);
+        let first = window.and_then(super::window::Window::first);
+        let reclaim = waiting.and_then(|keys| keys.first().copied());
+        let best = [first, reclaim].into_iter().flatten().min()?;
+        let count = window.map_or(0, super::window::Window::len) + waiting.map_or(0, std::collections::BTreeSet::len);
+        Some((best.0, count))
+    }
+}
+
+/// A task as its worker gets it.
+pub fn task(execution: &Execution, claimed: ClaimedExecution, payload: bytes::Bytes) -> Task {
+    Task {
+        claimed,
+        namespace: execution.spec.namespace.clone(),
+        execution_kind: execution.spec.kind.clone(),
+        payload,
+        payload_encoding: execution.spec.payload_encoding.clone(),
+        tags: execution.tags.clone(),
+        priority: execution.priority,
+        created_at: execution.spec.created_at,
+        retry_count: execution.retry_count,
+        lease_reclaim_count: execution.lease_reclaim_count,
+    }
+}

@@ -1,0 +1,262 @@
+//! Commands: loading what they name, deciding, and holding the answer back.
+
+use super::leases::MemoryRenewal;
+use super::release::{Release, answer};
+use super::state::{Parked, State};
+use super::{PartitionMsg, Submit};
+use leasehold_backend::{Loaded, StoreResult};
+use leasehold_contract::EngineResult;
+use leasehold_core::command::{self, Command, Renewed, Reply};
+use leasehold_core::decision::{Context, Decision};
+use leasehold_core::error::{BugKind, EngineError};
+use leasehold_core::record::{BlobKey, Record, RecordKey};
+use leasehold_core::state::PublicState;
+use std::panic::AssertUnwindSafe;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+impl State {
+    /// Takes a command in. While commands go one by one, it queues behind
+    /// them.
+    pub(super) fn accept(&mut self, submit: Submit) {
+        if self.alone.is_empty() && self.alone_now.is_none() {
+            self.begin(submit);
+        } else {
+            self.alone.push_back(submit);
+        }
+    }
+
+    /// Decides a command, or parks it until its records are here.
+    fn begin(&mut self, submit: Submit) {
+        if submit.known_absent {
+            self.hot.absent(RecordKey::Execution(submit.command.execution_id().uuid()));
+        }
+        if !self.recovered || self.want(&submit.command.keys()) {
+            self.parked.push_back(Parked::Command(Box::new(submit)));
+        } else {
+            self.decide_and_hold(submit);
+        }
+    }
+
+    /// Asks for records that are not at hand; whether any is missing.
+    pub(super) fn want(&mut self, keys: &[RecordKey]) -> bool {
+        let mut missing = false;
+        for key in keys {
+            if !self.hot.knows(key) {
+                missing = true;
+                if !self.loading.0.contains(key) {
+                    self.wanted.0.insert(key.clone());
+                }
+            }
+        }
+        missing
+    }
+
+    /// Asks for blobs.
+    pub(super) fn want_blob(&mut self, key: BlobKey) {
+        if !self.loading.1.contains(&key) {
+            self.wanted.1.insert(key);
+        }
+    }
+
+    /// Starts a load of everything wanted, unless one is under way: what is
+    /// wanted meanwhile goes out together afterwards.
+    pub(super) fn load_wanted(&mut self) {
+        let idle = self.loading.0.is_empty() && self.loading.1.is_empty();
+        let nothing = self.wanted.0.is_empty() && self.wanted.1.is_empty();
+        if !self.recovered || !idle || nothing || self.lost {
+            return;
+        }
+        self.loading = std::mem::take(&mut self.wanted);
+        let keys: Vec<_> = self.loading.0.iter().cloned().collect();
+        let blobs: Vec<_> = self.loading.1.iter().copied().collect();
+        let (env, myself, partition, life) = (self.env.clone(), self.myself.clone(), self.partition, self.life);
+        tokio::spawn(async move {
+            let result = env.backend.load(partition, &keys, &blobs).await;
+            if myself.cast(PartitionMsg::Loaded { keys, blobs, result, life }).is_err() {
+                tracing::debug!(partition, "a load ended after its partition's actor did");
+            }
+        });
+    }
+
+    /// Records and blobs came.
+    pub(super) fn loaded(
+        &mut self,
+        keys: Vec<RecordKey>,
+        blobs: Vec<BlobKey>,
+        result: StoreResult<Loaded>,
+        life: u64,
+    ) {
+        if life != self.life {
+            return;
+        }
+        self.loading.0.clear();
+        self.loading.1.clear();
+        match result {
+            Ok(loaded) => {
+                for (key, record) in keys.into_iter().zip(loaded.records) {
+                    self.hot.loaded(key, record);
+                }
+                for (key, blob) in blobs.into_iter().zip(loaded.blobs) {
+                    match blob {
+                        Some(blob) => self.hot.loaded_payload(key.execution, blob),
+                        None => {
+                            self.without_payload.insert(key.execution);
+                        }
+                    }
+                }
+                self.run_parked();
+            }
+            Err(error) => {
+                tracing::warn!(partition = self.partition, %error, "a load failed");
+                let error = crate::engine::store_error::engine_error("load", self.env.backend.tag(), error);
+                self.fail_parked(&error);
+            }
+        }
+    }
+
+    /// Runs what was parked, in order; what still misses something is parked
+    /// again.
+    pub(super) fn run_parked(&mut self) {
+        for parked in std::mem::take(&mut self.parked) {
+            match parked {
+                Parked::Command(submit) => self.begin(*submit),
+                Parked::Claim(request, sink, candidates) => self.claim_candidates(request, sink, candidates),
+                Parked::Due(ids) => self.settle_all(ids),
+                Parked::Watch(id, port) => self.watch(id, port),
+            }
+        }
+    }
+
+    fn fail_parked(&mut self, error: &EngineError) {
+        for parked in std::mem::take(&mut self.parked) {
+            match parked {
+                Parked::Command(submit) => answer(*submit, Err(error.clone())),
+                Parked::Claim(_, sink, candidates) => {
+                    self.unreserve(&candidates);
+                    sink(Err(error.clone()));
+                }
+                Parked::Due(ids) => {
+                    for id in ids {
+                        self.settling.remove(&id);
+                    }
+                }
+                Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
+            }
+        }
+    }
+
+    /// Decides a command whose records are at hand.
+    fn decide_and_hold(&mut self, submit: Submit) {
+        if self.env.clock.monotonic() > submit.deadline {
+            self.alone_decided(0);
+            let elapsed_ms = u64::try_from(self.env.options.command_deadline.as_millis()).unwrap_or(u64::MAX);
+            let op = submit.command.name();
+            answer(submit, Err(EngineError::Timeout { op, elapsed_ms }));
+            return;
+        }
+        if let Some(renewed) = self.renew_from_memory(&submit.command) {
+            self.alone_decided(0);
+            answer(submit, Ok(renewed));
+            return;
+        }
+        let (outcome, commit) = self.decide(&submit.command);
+        self.alone_decided(commit);
+        self.hold(submit, outcome, commit);
+    }
+
+    /// The command that goes alone is decided; the next one goes after its
+    /// commit.
+    fn alone_decided(&mut self, commit: u64) {
+        if self.alone_now == Some(None) {
+            self.alone_now = (commit > self.durable).then_some(Some(commit));
+        }
+    }
+
+    /// Lets an answer wait for its commit.
+    fn hold(&mut self, submit: Submit, outcome: EngineResult<Reply>, commit: u64) {
+        if commit <= self.durable {
+            answer(submit, outcome);
+        } else {
+            self.waiting.add(commit, Release::Answer { submit: Box::new(submit), outcome });
+        }
+    }
+
+    /// Decides and stages; the answer, and the commit it must wait for. A
+    /// rule that panics refuses its command and leaves no trace.
+    pub(super) fn decide(&mut self, command: &Command) -> (EngineResult<Reply>, u64) {
+        let now = self.env.time.now();
+        let id = command.execution_id().uuid();
+        let context =
+            Context { now, random: self.env.entropy.unit(), promised_until: self.leases.promised_until(id) };
+        let hot = &self.hot;
+        let decision = std::panic::catch_unwind(AssertUnwindSafe(|| command::decide(command, hot, &context)));
+        let Ok(Decision { changes, outcome, touched }) = decision else {
+            tracing::error!(partition = self.partition, op = command.name(), "a rule panicked");
+            return (Err(EngineError::bug(BugKind::Panic, command.name())), self.durable);
+        };
+        let mut commit = self.hot.staged_in(&touched);
+        if !changes.is_empty() {
+            commit = commit.max(self.stage(changes, now));
+        }
+        (outcome, commit)
+    }
+
+    /// A renewal that needs no commit, where the node's own lease allows to
+    /// answer from memory.
+    fn renew_from_memory(&mut self, command: &Command) -> Option<Reply> {
+        let Command::RenewLease(args) = command else { return None };
+        let fence = args.fence.shape().ok().flatten()?;
+        let id = args.execution_id.uuid();
+        let execution = self.hot.execution(id)?;
+        let same = execution.id == args.execution_id && execution.current_attempt_index() == args.attempt_index;
+        if !same || !self.node_lease.holds() {
+            return None;
+        }
+        match self.leases.renew(id, &fence, args.lease_ttl_ms, self.env.time.now()) {
+            MemoryRenewal::Promised(expires_at) => {
+                Some(Reply::RenewLease(Renewed { expires_at, lease_epoch: fence.lease_epoch }))
+            }
+            MemoryRenewal::MustCommit => None,
+        }
+    }
+
+    /// Decides commands of a failed commit again, each in a commit of its
+    /// own, so that only the one that causes the failure fails.
+    pub(super) fn retry_alone(&mut self, submits: Vec<Submit>) {
+        self.alone_now = None;
+        for submit in submits.into_iter().rev() {
+            self.alone.push_front(submit);
+        }
+    }
+
+    /// Lets the next of the commands that go alone begin.
+    pub(super) fn run_alone(&mut self) {
+        while self.recovered && self.alone_now.is_none() {
+            let Some(submit) = self.alone.pop_front() else { return };
+            self.alone_now = Some(None);
+            self.begin(submit);
+        }
+    }
+
+    /// Tells when an execution has ended; at once if it has.
+    pub(super) fn watch(&mut self, id: Uuid, port: oneshot::Sender<EngineResult<PublicState>>) {
+        let key = RecordKey::Execution(id);
+        if !self.recovered || self.want(std::slice::from_ref(&key)) {
+            self.parked.push_back(Parked::Watch(id, port));
+            return;
+        }
+        let staged_in = self.hot.staged_in(std::slice::from_ref(&key));
+        match leasehold_core::view::Source::record(&self.hot, &key).as_ref().and_then(Record::as_execution) {
+            None => drop(port.send(Err(EngineError::execution_not_found()))),
+            Some(execution) if execution.vector().is_terminal() && staged_in <= self.durable => {
+                drop(port.send(Ok(execution.vector().public_state())));
+            }
+            Some(_) => {
+                let ports = self.watchers.entry(id).or_default();
+                ports.retain(|port| !port.is_closed());
+                ports.push(port);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What waits for a commit: answers, tasks, events, watchers. Nothing escapes
+//! before the change it rests on is durable.
+
+use super::{ClaimRequest, ClaimSink, Submit};
+use leasehold_contract::{EngineResult, Task};
+use leasehold_core::command::Reply;
+use leasehold_core::error::EngineError;
+use leasehold_core::event::Event;
+use leasehold_core::state::PublicState;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Something that waits.
+pub enum Release {
+    /// An answer.
+    Answer {
+        /// To whom; kept whole so that the command can be decided again.
+        submit: Box<Submit>,
+        /// What.
+        outcome: EngineResult<Reply>,
+    },
+    /// Tasks for a worker.
+    Tasks {
+        /// To whom.
+        sink: ClaimSink,
+        /// Which.
+        tasks: Vec<Task>,
+        /// What was asked.
+        request: Box<ClaimRequest>,
+    },
+    /// Something happened.
+    Event(Arc<Event>),
+    /// An execution ended.
+    Ended(Uuid, PublicState),
+}
+
+impl Release {
+    /// Tells whoever waits that it will not happen.
+    pub fn fail(self, error: &EngineError) {
+        match self {
+            Self::Answer { submit, .. } => answer(*submit, Err(error.clone())),
+            Self::Tasks { sink, .. } => {
+                sink(Err(error.clone()));
+            }
+            Self::Event(_) | Self::Ended(..) => {}
+        }
+    }
+}
+
+/// Answers a command. A caller that has gone is no failure.
+pub fn answer(submit: Submit, outcome: EngineResult<Reply>) {
+    drop(submit.permit);
+    drop(submit.port.send(outcome));
+}
+
+/// What waits, by the commit it waits for.
+#[derive(Default)]
+pub struct Waiting {
+    by_commit: BTreeMap<u64, Vec<Release>>,
+}
+
+impl Waiting {
+    /// Adds something.
+    pub fn add(&mut self, commit: u64, release: Release) {
+        self.by_commit.entry(commit).or_default().push(release);
+    }
+
+    /// Takes everything up to a durable commit, in order.
+    pub fn take_until(&mut self, commit: u64) -> Vec<Release> {
+        let later = self.by_commit.split_off(&(commit + 1));
+        std::mem::replace(&mut self.by_commit, later).into_values().flatten().collect()
+    }
+
+    /// Takes everything.
+    pub fn take_all(&mut self) -> Vec<Release> {
+        std::mem::take(&mut self.by_commit).into_values().flatten().collect()
+    }
+}

@@ -1,0 +1,397 @@
+//! The state of a partition actor, and how messages and staged changes move
+//! it.
+
+use super::hot::Hot;
+use super::leases::LeaseTable;
+use super::release::{Release, Waiting, answer};
+use super::window::Window;
+use super::{ClaimRequest, ClaimSink, Listener, PartitionArgs, PartitionMsg, Submit};
+use crate::committer::{Client, CommitterHandle, Settled};
+use crate::dispatcher::DispatcherHandle;
+use crate::env::Env;
+use crate::events::EventHub;
+use crate::lease::NodeLease;
+use crate::slot::Slot;
+use leasehold_backend::ReadyGroup;
+use leasehold_contract::EngineResult;
+use leasehold_core::decision::ChangeSet;
+use leasehold_core::error::EngineError;
+use leasehold_core::ids::NodeId;
+use leasehold_core::index::next_due;
+use leasehold_core::record::{BlobKey, Execution, Record, RecordKey};
+use leasehold_core::state::PublicState;
+use leasehold_core::time::TimestampMs;
+use ractor::ActorRef;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// Work that waits for records.
+pub(super) enum Parked {
+    /// A command.
+    Command(Box<Submit>),
+    /// A claim, with the candidates it was waiting for.
+    Claim(Box<ClaimRequest>, ClaimSink, Vec<Uuid>),
+    /// Due executions.
+    Due(Vec<Uuid>),
+    /// A watcher.
+    Watch(Uuid, oneshot::Sender<EngineResult<PublicState>>),
+}
+
+/// What is ready, as last told to the dispatcher: best rank and how many.
+pub(super) type Told = (i64, usize);
+
+/// The state of a partition actor.
+pub struct State {
+    pub(super) env: Arc<Env>,
+    pub(super) node: NodeId,
+    pub(super) node_lease: Arc<NodeLease>,
+    pub(super) nonce: u64,
+    pub(super) partition: u16,
+    pub(super) myself: ActorRef<PartitionMsg>,
+    pub(super) committer: CommitterHandle,
+    pub(super) dispatcher: DispatcherHandle,
+    pub(super) events: EventHub,
+
+    pub(super) slot: Arc<Slot>,
+    pub(super) life: u64,
+    pub(super) recovered: bool,
+    pub(super) lost: bool,
+    /// A new epoch has to be taken before this life begins.
+    pub(super) retake: bool,
+    pub(super) first_life_is_empty: bool,
+    pub(super) durable: u64,
+
+    pub(super) hot: Hot,
+    pub(super) waiting: Waiting,
+    pub(super) parked: VecDeque<Parked>,
+    pub(super) wanted: (BTreeSet<RecordKey>, BTreeSet<BlobKey>),
+    pub(super) loading: (BTreeSet<RecordKey>, BTreeSet<BlobKey>),
+
+    pub(super) ready: BTreeMap<ReadyGroup, Window<(i64, Uuid)>>,
+    pub(super) reclaimable: BTreeMap<ReadyGroup, BTreeSet<(i64, Uuid)>>,
+    pub(super) reserved: HashSet<Uuid>,
+    /// Executions whose payload the store does not have.
+    pub(super) without_payload: HashSet<Uuid>,
+    pub(super) told: HashMap<ReadyGroup, Told>,
+    pub(super) dirty_groups: BTreeSet<ReadyGroup>,
+
+    pub(super) due: Window<(TimestampMs, Uuid)>,
+    pub(super) settling: HashSet<Uuid>,
+    pub(super) leases: LeaseTable,
+    pub(super) alarm: Option<(Duration, tokio::task::AbortHandle)>,
+    pub(super) last_turn: Duration,
+
+    pub(super) watchers: BTreeMap<Uuid, Vec<oneshot::Sender<EngineResult<PublicState>>>>,
+
+    /// Commands that go one by one, because one of them failed a commit.
+    pub(super) alone: VecDeque<Submit>,
+    /// The one of them under way, with its commit once it is decided.
+    pub(super) alone_now: Option<Option<u64>>,
+}
+
+impl State {
+    /// The state of an actor that starts.
+    pub(super) fn new(myself: ActorRef<PartitionMsg>, args: PartitionArgs) -> Self {
+        let options = &args.env.options;
+        let partitions = usize::from(options.partitions.num_flow_partitions.max(1));
+        let cache = (options.cache_bytes / partitions).max(64 << 10);
+        args.env.time.not_before(args.taken.time);
+        let partition = args.taken.partition;
+        let due_window = options.due_window;
+        let last_turn = args.env.clock.monotonic();
+        Self {
+            slot: Arc::new(Slot::new(partition, args.taken.epoch, args.nonce)),
+            env: args.env,
+            node: args.node,
+            node_lease: args.node_lease,
+            nonce: args.nonce,
+            partition,
+            myself,
+            committer: args.committer,
+            dispatcher: args.dispatcher,
+            events: args.events,
+            life: 1,
+            recovered: false,
+            lost: false,
+            retake: false,
+            first_life_is_empty: args.taken.previous_owner.is_none(),
+            durable: 0,
+            hot: Hot::new(cache),
+            waiting: Waiting::default(),
+            parked: VecDeque::new(),
+            wanted: (BTreeSet::new(), BTreeSet::new()),
+            loading: (BTreeSet::new(), BTreeSet::new()),
+            ready: BTreeMap::new(),
+            reclaimable: BTreeMap::new(),
+            reserved: HashSet::new(),
+            without_payload: HashSet::new(),
+            told: HashMap::new(),
+            dirty_groups: BTreeSet::new(),
+            due: Window::unknown(due_window),
+            settling: HashSet::new(),
+            leases: LeaseTable::default(),
+            alarm: None,
+            last_turn,
+            watchers: BTreeMap::new(),
+            alone: VecDeque::new(),
+            alone_now: None,
+        }
+    }
+
+    /// Whether somebody else owns the partition.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Handles one message.
+    pub(super) fn handle(&mut self, message: PartitionMsg) {
+        match message {
+            PartitionMsg::Commands(submits) => {
+                for submit in submits {
+                    self.accept(submit);
+                }
+            }
+            PartitionMsg::Claim(request, sink) => self.claim(request, sink),
+            PartitionMsg::Loaded { keys, blobs, result, life } => self.loaded(keys, blobs, result, life),
+            PartitionMsg::ReadyScanned { group, asked, result, life } => {
+                self.ready_scanned(&group, asked, result, life);
+            }
+            PartitionMsg::DueScanned { asked, result, life } => self.due_scanned(asked, result, life),
+            PartitionMsg::Recovered { result, life } => self.recovered(result, life),
+            PartitionMsg::Settled { commit, settled, life } => self.settled(commit, settled, life),
+            PartitionMsg::Tick => self.tick(),
+            PartitionMsg::LeaseExpiresAt(id, port) => {
+                let promised = if self.recovered { self.leases.promised_until(id) } else { None };
+                // Whoever asked may have gone.
+                port.send(promised).unwrap_or_default();
+            }
+            PartitionMsg::ClaimedBefore(request, port) => drop(port.send(self.leases.of_request(request))),
+            PartitionMsg::Watch(id, port) => self.watch(id, port),
+            PartitionMsg::Advertise => self.advertise_all(),
+            #[cfg(any(test, feature = "chaos"))]
+            PartitionMsg::Panic => panic!("asked to"),
+        }
+        self.run_alone();
+        self.load_wanted();
+        self.refill();
+        self.advertise_changes();
+        self.set_alarm();
+    }
+
+    /// Stages changes and brings everything derived from records up to date.
+    /// Returns the commit they go out with.
+    pub(super) fn stage(&mut self, changes: ChangeSet, time: TimestampMs) -> u64 {
+        let records = changes.changes.clone();
+        let blobs = changes.blobs.clone();
+        let heard = self.events.is_heard();
+        let events: Vec<_> = if heard { changes.events.clone() } else { Vec::new() };
+        let staged = self.slot.stage(changes, time);
+        let derived = ChangeSet { changes: records, blobs, events: Vec::new() };
+        self.hot.stage(&derived, staged.commit);
+        for change in &derived.changes {
+            let old = change.old.as_ref().and_then(Record::as_execution);
+            let new = change.new.as_ref().and_then(Record::as_execution);
+            self.follow(old, new, staged.commit);
+        }
+        for event in events {
+            self.waiting.add(staged.commit, Release::Event(Arc::new(event)));
+        }
+        if staged.announce {
+            let listener = Arc::new(Listener { actor: self.myself.clone(), life: self.life });
+            let client = Client { slot: self.slot.clone(), listener };
+            if self.committer.announce(self.partition, client).is_err() {
+                // The node is going down; what was staged is never told.
+                self.lose();
+            }
+        }
+        staged.commit
+    }
+
+    fn follow(&mut self, old: Option<&Arc<Execution>>, new: Option<&Arc<Execution>>, commit: u64) {
+        let ready_before = old.and_then(|execution| ready_key(execution));
+        let ready_after = new.and_then(|execution| ready_key(execution));
+        if ready_before != ready_after {
+            if let Some((group, key)) = ready_before {
+                if let Some(window) = self.ready.get_mut(&group) {
+                    window.remove(key, commit);
+                }
+                self.dirty_groups.insert(group);
+            }
+            if let Some((group, key)) = ready_after {
+                let capacity = self.env.options.ready_window;
+                self.ready.entry(group.clone()).or_insert_with(|| Window::empty(capacity)).insert(key, commit);
+                self.dirty_groups.insert(group);
+            }
+        }
+        let due_before = old.and_then(|execution| due_key(execution));
+        let due_after = new.and_then(|execution| due_key(execution));
+        if due_before != due_after {
+            if let Some(key) = due_before {
+                self.due.remove(key, commit);
+            }
+            if let Some(key) = due_after {
+                self.due.insert(key, commit);
+            }
+        }
+        if let Some(execution) = old {
+            self.follow_reclaimable(execution, false);
+        }
+        if let Some(execution) = new {
+            self.follow_reclaimable(execution, true);
+            self.leases.follow(execution);
+            if execution.vector().is_terminal() {
+                let ended = Release::Ended(execution.id.uuid(), execution.vector().public_state());
+                self.waiting.add(commit, ended);
+            }
+        }
+    }
+
+    /// Notes whether an execution waits to be reclaimed. Only a partition
+    /// that acts by itself offers it.
+    pub(super) fn follow_reclaimable(&mut self, execution: &Execution, present: bool) {
+        if !self.env.options.automatic || !execution.vector().is_reclaimable() || execution.grant.is_some() {
+            return;
+        }
+        let group = group_of(execution);
+        let key = (execution.rank(), execution.id.uuid());
+        let keys = self.reclaimable.entry(group.clone()).or_default();
+        if present {
+            keys.insert(key);
+        } else {
+            keys.remove(&key);
+        }
+        if keys.is_empty() {
+            self.reclaimable.remove(&group);
+        }
+        self.dirty_groups.insert(group);
+    }
+
+    /// A commit has ended.
+    fn settled(&mut self, commit: u64, settled: Settled, life: u64) {
+        if life != self.life || self.lost {
+            return;
+        }
+        match settled {
+            Settled::Durable | Settled::Recovered { .. } => self.became_durable(commit),
+            Settled::Failed { error, epoch, poisonous } => {
+                tracing::warn!(partition = self.partition, commit, %error, "a commit failed; reloading");
+                let again = self.fail_waiting(&error, poisonous);
+                self.restart(epoch);
+                self.retry_alone(again);
+            }
+            Settled::Lost => {
+                tracing::warn!(partition = self.partition, "the partition has another owner");
+                self.lose();
+            }
+        }
+    }
+
+    fn became_durable(&mut self, commit: u64) {
+        self.durable = commit;
+        for window in self.ready.values_mut() {
+            window.durable(commit);
+        }
+        self.due.durable(commit);
+        for release in self.waiting.take_until(commit) {
+            match release {
+                Release::Answer { submit, outcome } => answer(*submit, outcome),
+                Release::Tasks { sink, tasks, request } => self.deliver(sink, tasks, &request),
+                Release::Event(event) => self.events.publish(event),
+                Release::Ended(id, state) => self.ended(id, state),
+            }
+        }
+        self.hot.evict(commit);
+        if self.alone_now.flatten().is_some_and(|alone| alone <= commit) {
+            self.alone_now = None;
+        }
+    }
+
+    fn ended(&mut self, id: Uuid, state: PublicState) {
+        for port in self.watchers.remove(&id).unwrap_or_default() {
+            drop(port.send(Ok(state)));
+        }
+        self.hot.forget(id, self.durable);
+    }
+
+    /// Fails everything that waits. Where one command of the commit caused
+    /// it, the commands come back, to be decided one by one.
+    fn fail_waiting(&mut self, error: &EngineError, poisonous: bool) -> Vec<Submit> {
+        let mut again = Vec::new();
+        for release in self.waiting.take_all() {
+            match release {
+                Release::Answer { submit, .. } if poisonous => again.push(*submit),
+                other => other.fail(error),
+            }
+        }
+        // A single command that failed alone is the one that causes it.
+        if again.len() == 1 {
+            for submit in again.drain(..) {
+                answer(submit, Err(error.clone()));
+            }
+        }
+        again
+    }
+
+    /// Gives the partition up.
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+        self.slot.poison();
+        self.fail_everything();
+    }
+
+    fn fail_everything(&mut self) {
+        let error = EngineError::PartitionUnavailable { partition: self.partition, retry_after_ms: 100 };
+        for release in self.waiting.take_all() {
+            // What was staged and not yet told may or may not have landed.
+            release.fail(&EngineError::OutcomeUnknown { op: "commit" });
+        }
+        for submit in std::mem::take(&mut self.alone) {
+            answer(submit, Err(error.clone()));
+        }
+        for parked in std::mem::take(&mut self.parked) {
+            match parked {
+                Parked::Command(submit) => answer(*submit, Err(error.clone())),
+                Parked::Claim(_, sink, _) => {
+                    sink(Err(error.clone()));
+                }
+                Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
+                Parked::Due(_) => {}
+            }
+        }
+        for (_, ports) in std::mem::take(&mut self.watchers) {
+            for port in ports {
+                drop(port.send(Err(error.clone())));
+            }
+        }
+    }
+
+    /// The actor stops.
+    pub(super) fn end(&mut self) {
+        self.slot.poison();
+        self.fail_everything();
+        if let Some((_, alarm)) = self.alarm.take() {
+            alarm.abort();
+        }
+        self.dispatcher.gone(self.partition);
+    }
+}
+
+/// The group of an execution.
+pub(super) fn group_of(execution: &Execution) -> ReadyGroup {
+    ReadyGroup { lane_id: execution.lane_id.clone(), requirements: execution.spec.requirements.clone() }
+}
+
+/// Where an execution stands in a ready window. One that is promised to a
+/// worker by a grant is left out; the grant's timer brings it back.
+pub(super) fn ready_key(execution: &Execution) -> Option<(ReadyGroup, (i64, Uuid))> {
+    (execution.vector().is_eligible() && execution.grant.is_none())
+        .then(|| (group_of(execution), (execution.rank(), execution.id.uuid())))
+}
+
+/// Where an execution stands in the due window.
+pub(super) fn due_key(execution: &Execution) -> Option<(TimestampMs, Uuid)> {
+    next_due(execution).map(|(at, _)| (at, execution.id.uuid()))
+}

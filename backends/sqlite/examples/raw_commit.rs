@@ -1,0 +1,151 @@
+//! How fast batches of claims and completions go through the store alone.
+//!
+//! ```sh
+//! cargo run --release -p leasehold-sqlite --example raw_commit -- --help
+//! ```
+
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use leasehold_core::ids::ExecutionId;
+use leasehold_sqlite::Synchronous;
+use std::collections::VecDeque;
+use std::time::Instant;
+use support::Engine;
+
+struct Arguments {
+    executions: usize,
+    batch: usize,
+    partitions: u16,
+    run: usize,
+    synchronous: Synchronous,
+    checkpoint_pages: Option<u32>,
+    folder: Option<String>,
+}
+
+fn arguments() -> Arguments {
+    let mut parsed = Arguments {
+        executions: 100_000,
+        batch: 128,
+        partitions: 256,
+        run: 1,
+        synchronous: Synchronous::Full,
+        checkpoint_pages: None,
+        folder: None,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut value = || words.next().expect("a value");
+        match word.as_str() {
+            "--executions" => parsed.executions = value().parse().expect("a number"),
+            "--batch" => parsed.batch = value().parse().expect("a number"),
+            "--partitions" => parsed.partitions = value().parse().expect("a number"),
+            "--run" => parsed.run = value().parse().expect("a number"),
+            "--normal" => parsed.synchronous = Synchronous::Normal,
+            "--checkpoint-pages" => parsed.checkpoint_pages = Some(value().parse().expect("a number")),
+            "--folder" => parsed.folder = Some(value()),
+            _ => {
+                say("--executions N --batch N --partitions N --run N (neighbours of one partition) --normal --checkpoint-pages N --folder PATH");
+                std::process::exit(2);
+            }
+        }
+    }
+    parsed
+}
+
+#[expect(clippy::print_stdout, reason = "a bench prints its result")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+fn report(name: &str, engine: &Engine, executions: usize, began: Instant, before: leasehold_sqlite::Stats) {
+    let seconds = began.elapsed().as_secs_f64();
+    let now = engine.store.stats();
+    let batches = (now.commits - before.commits) as f64;
+    let rows = (now.rows_written - before.rows_written) as f64;
+    say(&format!(
+        "{name:<8} {:>9.0} executions/s {:>9.0} rows/s {:>8.3} ms/batch  {:>5.1} statements {:>4.1} trips {:>7.0} bytes per row  wal {} MB",
+        executions as f64 / seconds,
+        rows / seconds,
+        seconds * 1000.0 / batches,
+        (now.statements - before.statements) as f64 / batches,
+        (now.round_trips - before.round_trips) as f64 / batches,
+        (now.bytes_bound - before.bytes_bound) as f64 / rows,
+        engine.store.wal_bytes() >> 20,
+    ));
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let arguments = arguments();
+    let folder = match &arguments.folder {
+        Some(path) => tempfile::tempdir_in(path).expect("a folder"),
+        None => tempfile::tempdir().expect("a folder"),
+    };
+    let mut options = support::options(&folder);
+    options.synchronous = arguments.synchronous;
+    if let Some(pages) = arguments.checkpoint_pages {
+        options.checkpoint_pages = pages;
+    }
+    let partitions: Vec<u16> = (0..arguments.partitions).collect();
+    let mut engine = support::engine_with(options, 7, &partitions).await;
+
+    // Neighbours in time belong to `run` executions of one partition each.
+    let ids: Vec<ExecutionId> = (0..arguments.executions)
+        .map(|n| {
+            if n % 64 == 0 {
+                engine.clock.advance(1);
+            }
+            engine.id((n / arguments.run % usize::from(arguments.partitions)) as u16)
+        })
+        .collect();
+
+    let before = engine.store.stats();
+    let began = clock();
+    let mut deciding = 0.0;
+    for chunk in ids.chunks(arguments.batch) {
+        let at = clock();
+        let changes = chunk.iter().map(|id| engine.create(*id)).collect();
+        let batch = engine.batch(changes);
+        deciding += at.elapsed().as_secs_f64();
+        engine.send(&batch).await.expect("a commit");
+    }
+    report("create", &engine, ids.len(), began, before);
+    say(&format!("         of which {:.0} % deciding", deciding * 100.0 / began.elapsed().as_secs_f64()));
+
+    // Half of each batch claims, the other half completes what was claimed
+    // a few batches ago.
+    let before = engine.store.stats();
+    let began = clock();
+    let mut deciding = 0.0;
+    let mut running: VecDeque<ExecutionId> = VecDeque::new();
+    let mut waiting = ids.iter();
+    loop {
+        let at = clock();
+        let mut changes = Vec::with_capacity(arguments.batch);
+        let ready = waiting.as_slice().is_empty();
+        if running.len() >= arguments.batch * 4 || ready {
+            for _ in 0..(arguments.batch / 2).min(running.len()) {
+                let id = running.pop_front().expect("a running one");
+                changes.push(engine.complete(id));
+            }
+        }
+        for id in waiting.by_ref().take(arguments.batch / 2) {
+            changes.push(engine.claim(*id));
+            running.push_back(*id);
+        }
+        if changes.is_empty() {
+            break;
+        }
+        let batch = engine.batch(changes);
+        deciding += at.elapsed().as_secs_f64();
+        engine.send(&batch).await.expect("a commit");
+    }
+    report("drain", &engine, ids.len(), began, before);
+    say(&format!("         of which {:.0} % deciding", deciding * 100.0 / began.elapsed().as_secs_f64()));
+}

@@ -1,0 +1,96 @@
+//! Opening the file: the lock, the writing connection, the reading ones.
+
+use crate::errors;
+use crate::lock::FileLock;
+use crate::options::{SqliteOptions, Synchronous};
+use crate::stats::{Counters, Recorder};
+use crate::writer::Writer;
+use leasehold_backend::{StoreError, StoreResult};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What opening gives.
+pub(crate) struct Opened {
+    pub(crate) path: PathBuf,
+    pub(crate) lock: FileLock,
+    pub(crate) writer: Writer,
+    pub(crate) readers: SqlitePool,
+}
+
+/// Opens the file, making it when it is missing.
+pub(crate) async fn open(
+    options: &SqliteOptions,
+    counters: &Arc<Counters>,
+    recorder: &Arc<Recorder>,
+) -> StoreResult<Opened> {
+    let path = resolved(&options.path)?;
+    let lock = FileLock::acquire(&path)?;
+    let cannot = |error: sqlx::Error| match errors::classify(&error) {
+        errors::Failure::Busy => StoreError::busy(error.to_string()),
+        _ => StoreError::refused(format!("The database {} cannot be opened: {error}.", path.display())),
+    };
+    let writer = Writer::connect(writing(options, &path), Arc::clone(counters), Arc::clone(recorder));
+    let writer = writer.await.map_err(cannot)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(options.readers.max(1))
+        .min_connections(0)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // A local connection does not go stale; asking it would double the trips.
+        .test_before_acquire(false)
+        .connect_lazy_with(reading(options, &path));
+    Ok(Opened { path, lock, writer, readers })
+}
+
+/// One name per file, whatever links lead to it, so that there is one lock.
+fn resolved(path: &Path) -> StoreResult<PathBuf> {
+    if let Ok(path) = path.canonicalize() {
+        return Ok(path);
+    }
+    let name = path.file_name().ok_or_else(|| {
+        StoreError::refused(format!("{} does not name a file for the SQLite database.", path.display()))
+    })?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let folder = folder.canonicalize().map_err(|error| {
+        StoreError::refused(format!("The folder {} of the SQLite database cannot be used: {error}.", folder.display()))
+    })?;
+    Ok(folder.join(name))
+}
+
+fn base(options: &SqliteOptions, path: &Path, cache_kib: u32) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(options.busy_timeout)
+        // No table refers to another; the engine's rules stand above the store.
+        .foreign_keys(false)
+        .pragma("cache_size", format!("-{cache_kib}"))
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+fn writing(options: &SqliteOptions, path: &Path) -> SqliteConnectOptions {
+    let synchronous = match options.synchronous {
+        Synchronous::Full => SqliteSynchronous::Full,
+        Synchronous::Normal => SqliteSynchronous::Normal,
+    };
+    base(options, path, options.writer_cache_kib)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
+        // Every statement of a batch in every size it is used in.
+        .statement_cache_capacity(256)
+        .thread_name(|number| format!("sqlite-writer-{number}"))
+}
+
+fn reading(options: &SqliteOptions, path: &Path) -> SqliteConnectOptions {
+    base(options, path, options.reader_cache_kib)
+        .read_only(true)
+        .statement_cache_capacity(64)
+        .thread_name(|number| format!("sqlite-reader-{number}"))
+}

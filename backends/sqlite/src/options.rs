@@ -1,0 +1,58 @@
+//! How a SQLite store is opened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// When a commit is on the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Synchronous {
+    /// Before it is acknowledged: it survives the loss of power.
+    #[default]
+    Full,
+    /// At the next checkpoint: it survives the end of the process, and the
+    /// last moments before a loss of power may be gone.
+    Normal,
+}
+
+/// How a SQLite store is opened.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The database file; made when it is missing, its folder is not.
+    pub path: PathBuf,
+    /// When a commit is on the disk.
+    pub synchronous: Synchronous,
+    /// How many connections read at the same time.
+    pub readers: u32,
+    /// Page cache of the writing connection, in KiB.
+    pub writer_cache_kib: u32,
+    /// Page cache of each reading connection, in KiB.
+    pub reader_cache_kib: u32,
+    /// After how many pages in the log a commit copies them into the database
+    /// file on its way.
+    pub checkpoint_pages: u32,
+    /// The size of the log beyond which every commit tries to empty it, and
+    /// [`SqliteBackend::is_wal_over_limit`] tells the engine to take no new
+    /// work until one succeeds.
+    ///
+    /// [`SqliteBackend::is_wal_over_limit`]: crate::SqliteBackend::is_wal_over_limit
+    pub wal_limit_bytes: u64,
+    /// How long a statement waits for a lock that a program beside the engine
+    /// holds on the file.
+    pub busy_timeout: Duration,
+}
+
+impl SqliteOptions {
+    /// The defaults for a file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            synchronous: Synchronous::Full,
+            readers: 4,
+            writer_cache_kib: 64 * 1024,
+            reader_cache_kib: 8 * 1024,
+            checkpoint_pages: 4000,
+            wal_limit_bytes: 1 << 30,
+            busy_timeout: Duration::from_secs(5),
+        }
+    }
+}

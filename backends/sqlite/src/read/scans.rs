@@ -1,0 +1,58 @@
+//! Timers and active executions of a partition.
+
+use super::{Column, execution, page};
+use crate::SqliteBackend;
+use leasehold_backend::{DueEntry, StoreResult};
+use leasehold_core::record::Execution;
+use leasehold_core::time::TimestampMs;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Timers in the order in which they are due.
+const DUE: &str = "SELECT due_at, id FROM executions \
+    WHERE due_at IS NOT NULL AND partition = ? AND (due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?";
+
+/// Active executions by id.
+const ACTIVE: &str = "SELECT id, record FROM executions \
+    WHERE queue = 'active' AND partition = ? AND id > ? ORDER BY id LIMIT ?";
+
+pub(crate) async fn scan_due(
+    store: &SqliteBackend,
+    partition: u16,
+    after: Option<(TimestampMs, Uuid)>,
+    limit: usize,
+) -> StoreResult<Vec<DueEntry>> {
+    let mut binds = store.binds(4);
+    binds.int(i64::from(partition));
+    match after {
+        Some((at, id)) => {
+            binds.int(at.0);
+            binds.uuid(id);
+        }
+        None => {
+            binds.int(i64::MIN);
+            binds.bytes(Vec::new());
+        }
+    }
+    binds.int(page(limit));
+    let rows = store.read(DUE.into(), binds).await?;
+    rows.iter()
+        .map(|row| {
+            let column = Column::of(row, "executions", &"due");
+            Ok(DueEntry { due_at: TimestampMs(column.int(0, "due_at")?), execution: column.uuid(1, "id")? })
+        })
+        .collect()
+}
+
+pub(crate) async fn scan_active(
+    store: &SqliteBackend,
+    partition: u16,
+    after: Option<Uuid>,
+    limit: usize,
+) -> StoreResult<Vec<Arc<Execution>>> {
+    let mut binds = store.binds(3);
+    binds.int(i64::from(partition));
+    binds.bytes(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
+    binds.int(page(limit));
+    store.read(ACTIVE.into(), binds).await?.iter().map(|row| execution(row, partition)).collect()
+}

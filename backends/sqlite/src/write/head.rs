@@ -1,0 +1,112 @@
+//! The head of a commit.
+//!
+//! What a commit *advances* is one row, its node's. The partitions' own rows
+//! carry only (epoch, nonce) and are compared: a batch over a hundred
+//! partitions writes one head, not a hundred.
+
+use super::rows::number;
+use crate::errors;
+use crate::texts::{Shape, size_for};
+use crate::writer::{Step, Writer};
+use leasehold_backend::{Batch, Part, StoreResult};
+use sqlx::Row;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Opens the transaction, advances the node's head if it is alive and at the
+/// expected place, and lists the parts whose partition has another owner.
+static ADVANCE: Shape = Shape {
+    name: "advance",
+    head: "BEGIN IMMEDIATE; \
+           UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
+           WHERE node = ? AND commit_seq = ? AND dead = 0; \
+           SELECT v.column1 FROM (VALUES ",
+    columns: 3,
+    tail: ") AS v LEFT JOIN partitions AS p \
+           ON p.partition = v.column1 AND p.epoch = v.column2 AND p.nonce = v.column3 \
+           WHERE p.partition IS NULL AND v.column1 IS NOT NULL",
+};
+
+/// Opens the transaction and advances the head for a batch without parts.
+const ADVANCE_ONLY: &str = "BEGIN IMMEDIATE; \
+    UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
+    WHERE node = ? AND commit_seq = ? AND dead = 0";
+
+/// Lists further parts of a batch over very many partitions.
+static COMPARE: Shape = Shape {
+    name: "compare",
+    head: "SELECT v.column1 FROM (VALUES ",
+    columns: 3,
+    tail: ") AS v LEFT JOIN partitions AS p \
+           ON p.partition = v.column1 AND p.epoch = v.column2 AND p.nonce = v.column3 \
+           WHERE p.partition IS NULL AND v.column1 IS NOT NULL",
+};
+
+/// Notes which parts the commit leaves out, for a committer that does not
+/// learn the outcome.
+const NOTE_REFUSED: &str = "UPDATE nodes SET refused = ? WHERE node = ?";
+
+/// The most parts one statement compares.
+const PARTS_MAX: usize = crate::texts::ROWS_MAX;
+
+/// Opens the transaction and advances the head. None when the node is dead,
+/// unknown or elsewhere in its sequence; otherwise the partitions whose parts
+/// are refused.
+pub(super) async fn advance(writer: &mut Writer, batch: &Batch) -> StoreResult<Option<HashSet<u16>>> {
+    let (first, rest) = batch.parts.split_at(batch.parts.len().min(PARTS_MAX));
+    let size = size_for(first.len());
+    let mut binds = writer.binds(3 + 3 * size);
+    binds.int(batch.parts.iter().map(|part| part.time.0).max().unwrap_or(0));
+    binds.uuid(batch.node.as_uuid());
+    binds.int(number("commit sequence", batch.seq)?);
+    let sql: Arc<str> = if first.is_empty() {
+        ADVANCE_ONLY.into()
+    } else {
+        bind_parts(first, size, &mut binds)?;
+        writer.texts.get(&ADVANCE, size, "")
+    };
+    let answers = writer.run(Step::new(sql, binds)).await?;
+    if answers.get(1).is_none_or(|advance| advance.changes == 0) {
+        return Ok(None);
+    }
+    let mut refused = HashSet::new();
+    collect(answers, &mut refused)?;
+    for parts in rest.chunks(PARTS_MAX) {
+        let size = size_for(parts.len());
+        let mut binds = writer.binds(3 * size);
+        bind_parts(parts, size, &mut binds)?;
+        let sql = writer.texts.get(&COMPARE, size, "");
+        collect(writer.run(Step::new(sql, binds)).await?, &mut refused)?;
+    }
+    Ok(Some(refused))
+}
+
+fn bind_parts(parts: &[Part], size: usize, binds: &mut crate::binds::Binds) -> StoreResult<()> {
+    for part in parts {
+        binds.int(i64::from(part.expected.partition));
+        binds.int(number("ownership epoch", part.expected.epoch)?);
+        binds.int(part.expected.nonce.cast_signed());
+    }
+    binds.pad((size - parts.len()) * 3);
+    Ok(())
+}
+
+fn collect(answers: Vec<crate::writer::Answer>, refused: &mut HashSet<u16>) -> StoreResult<()> {
+    for row in answers.into_iter().flat_map(|answer| answer.rows) {
+        let partition: i64 = row.try_get(0).map_err(errors::of_read)?;
+        refused.insert(
+            u16::try_from(partition).map_err(|error| errors::corrupt("partitions", partition, "partition", error))?,
+        );
+    }
+    Ok(())
+}
+
+/// Notes which parts are left out.
+pub(super) async fn note_refused(writer: &mut Writer, batch: &Batch, refused: &HashSet<u16>) -> StoreResult<()> {
+    let list: Vec<String> = refused.iter().map(u16::to_string).collect();
+    let mut binds = writer.binds(2);
+    binds.text(&list.join(","));
+    binds.uuid(batch.node.as_uuid());
+    writer.run(Step::new(NOTE_REFUSED, binds)).await?;
+    Ok(())
+}

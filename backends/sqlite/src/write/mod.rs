@@ -1,0 +1,76 @@
+//! Committing a batch.
+//!
+//! ```text
+//!  trip 1   BEGIN IMMEDIATE; advance the node's head; find parts whose head differs
+//!  trip 2…  one statement per table and up to 128 rows
+//!  last     …; COMMIT
+//! ```
+//!
+//! Records are encoded before the writer is taken, so that the next batch is
+//! prepared while this one is written.
+
+mod blobs;
+mod events;
+mod executions;
+mod head;
+mod landed;
+mod others;
+mod rows;
+
+pub(crate) use landed::landed;
+pub(crate) use rows::number;
+
+use crate::SqliteBackend;
+use crate::errors;
+use crate::stats::Counters;
+use crate::writer::{Step, Writer};
+use leasehold_backend::{Batch, PartOutcome, StoreResult};
+use rows::Rows;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Applies a batch.
+pub(crate) async fn commit(store: &SqliteBackend, batch: &Batch) -> StoreResult<Vec<PartOutcome>> {
+    let mut rows = Rows::of(batch)?;
+    let mut writer = store.writer().await?;
+    let Some(refused) = head::advance(&mut writer, batch).await? else {
+        writer.roll_back().await;
+        return Ok(vec![PartOutcome::Refused; batch.parts.len()]);
+    };
+    if !refused.is_empty() {
+        rows.drop_partitions(&refused);
+        head::note_refused(&mut writer, batch, &refused).await?;
+    }
+    let count = rows.len();
+    let mut steps = rows.into_steps(&mut writer);
+    writer.append_commit(&mut steps);
+    for step in steps {
+        run_exactly(&mut writer, step).await?;
+    }
+    Counters::add(&store.counters().commits, 1);
+    Counters::add(&store.counters().rows_written, count as u64);
+    store.after_commit(&mut writer).await;
+    Ok(batch.parts.iter().map(|part| outcome(&refused, part.expected.partition)).collect())
+}
+
+fn outcome(refused: &HashSet<u16>, partition: u16) -> PartOutcome {
+    if refused.contains(&partition) { PartOutcome::Refused } else { PartOutcome::Applied }
+}
+
+/// Runs a step and makes sure that it changed the rows it was about. A record
+/// that the engine knows and the store does not is damage, and the batch must
+/// not become durable without it.
+async fn run_exactly(writer: &mut Writer, step: Step) -> StoreResult<()> {
+    let expected = step.expect_changes;
+    let sql = Arc::clone(&step.sql);
+    let answers = writer.run(step).await?;
+    let changed = answers.first().map_or(0, |answer| answer.changes);
+    match expected {
+        Some(expected) if changed != expected => {
+            writer.roll_back().await;
+            let table = if sql.contains("UPDATE executions") { "executions" } else { "unknown" };
+            Err(errors::corrupt(table, "batch", "rows", format!("{changed} rows found, {expected} known to the engine")))
+        }
+        _ => Ok(()),
+    }
+}

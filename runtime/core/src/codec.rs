@@ -1,0 +1,81 @@
+//! The one place that turns records and events into bytes and back.
+//!
+//! A version byte opens every encoding; the rest is bincode with a fixed
+//! configuration and a size limit, since its decoder allocates what a hostile
+//! length asks for.
+
+use crate::error::EngineError;
+use crate::event::Event;
+use crate::record::{Attempt, Execution, Idempotency, Lane};
+
+/// The version this build writes.
+pub const RECORD_VERSION: u8 = 1;
+
+/// The most one record may take, in bytes.
+pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// A record kind that has an encoding.
+pub trait Stored: bincode::Encode + bincode::Decode<()> {
+    /// The name used in errors.
+    const KIND: &'static str;
+}
+
+impl Stored for Execution {
+    const KIND: &'static str = "execution";
+}
+impl Stored for Attempt {
+    const KIND: &'static str = "attempt";
+}
+impl Stored for Idempotency {
+    const KIND: &'static str = "idempotency";
+}
+impl Stored for Lane {
+    const KIND: &'static str = "lane";
+}
+impl Stored for Event {
+    const KIND: &'static str = "event";
+}
+
+const fn config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<RECORD_BYTES_MAX>()
+}
+
+/// Encodes a record.
+///
+/// # Errors
+///
+/// `corruption` when the value cannot be written, which only a record over
+/// the size limit does.
+pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, EngineError> {
+    let mut bytes = Vec::with_capacity(512);
+    bytes.push(RECORD_VERSION);
+    bincode::encode_into_std_write(value, &mut bytes, config())
+        .map_err(|error| EngineError::corruption(T::KIND, "record", &error.to_string()))?;
+    if bytes.len() > RECORD_BYTES_MAX {
+        return Err(EngineError::corruption(T::KIND, "record", "larger than the limit"));
+    }
+    Ok(bytes)
+}
+
+/// Decodes a record.
+///
+/// # Errors
+///
+/// `corruption` naming the kind and what is wrong: an unknown version, bytes
+/// that do not parse, bytes left over, or a state vector that contradicts
+/// itself.
+pub fn decode<T: Stored>(bytes: &[u8]) -> Result<T, EngineError> {
+    let corrupt = |field: &str, value: &str| EngineError::corruption(T::KIND, field, value);
+    let Some((&version, rest)) = bytes.split_first() else {
+        return Err(corrupt("record", "empty"));
+    };
+    if version != RECORD_VERSION {
+        return Err(corrupt("version", &version.to_string()));
+    }
+    let (value, read) =
+        bincode::decode_from_slice(rest, config()).map_err(|error| corrupt("record", &error.to_string()))?;
+    if read != rest.len() {
+        return Err(corrupt("record", "bytes left over"));
+    }
+    Ok(value)
+}

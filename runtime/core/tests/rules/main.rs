@@ -1,0 +1,20 @@
+//! The rules of executions, through the public face of the crate only.
+
+mod cancel;
+mod claim;
+mod codec;
+mod create;
+mod fence;
+mod finish;
+mod fixture;
+mod grant;
+mod lost;
+mod matrix;
+mod park;
+mod renew;
+mod replay;
+mod settle;
+mod situation;
+mod tag;
+mod timeout;
+mod walk;

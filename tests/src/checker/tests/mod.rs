@@ -1,0 +1,127 @@
+//! The checker finds what it looks for, and nothing else.
+
+mod broken;
+mod workbench;
+
+use super::contents::Pages;
+use super::{Assumptions, Report, Rule, check_store, check_store_assuming};
+use leasehold_core::command::{ChangePriority, FailExecution};
+use workbench::{Workbench, alter, cancellation, completion, delay, failure, promotion, renewal, replay, revocation};
+
+fn is_send<T: Send>(value: T) -> T {
+    value
+}
+
+#[tokio::test]
+async fn an_empty_store_is_sound() {
+    let bench = Workbench::new().await;
+    let report = is_send(check_store(&bench.backend, 1)).await;
+    report.assert_sound();
+    assert_eq!((report.executions, report.events), (0, 0));
+}
+
+#[tokio::test]
+async fn a_store_written_by_the_rules_is_sound_at_every_step() {
+    let mut bench = Workbench::new().await;
+    let ready = bench.created().await;
+    bench.run(ChangePriority { execution_id: ready, new_priority: 9 }).await;
+    bench.check().await.assert_sound();
+
+    let first = bench.ready_for_retry().await;
+    bench.check().await.assert_sound();
+    let second = bench.claimed(first.execution_id).await;
+    bench.run(delay(&second)).await;
+    bench.clock.advance(10);
+    bench.run(promotion(second.execution_id)).await;
+    bench.check().await.assert_sound();
+    let third = bench.claimed(second.execution_id).await;
+    assert_eq!((second.attempt_index, second.attempt_id), (third.attempt_index, third.attempt_id));
+    bench.run(revocation(third.execution_id)).await;
+    bench.check().await.assert_sound();
+    let fourth = bench.claimed(third.execution_id).await;
+    bench.run(completion(&fourth)).await;
+    bench.check().await.assert_sound();
+
+    bench.run(replay(fourth.execution_id)).await;
+    bench.check().await.assert_sound();
+    let fifth = bench.claimed(fourth.execution_id).await;
+    bench.run(renewal(&fifth)).await;
+    bench.run(cancellation(fifth.execution_id)).await;
+    let lapsed = bench.lapsed().await;
+    bench.check().await.assert_sound();
+    bench.claimed(lapsed.execution_id).await;
+    let unclaimed = bench.created().await;
+    bench.run(cancellation(unclaimed)).await;
+    let report = bench.check().await;
+    report.assert_sound();
+    assert_eq!(report.executions, 4);
+}
+
+#[tokio::test]
+async fn a_store_of_several_pages_is_read_to_its_end() {
+    let mut bench = Workbench::new().await;
+    for _ in 0..250 {
+        bench.completed().await;
+        bench.running().await;
+    }
+    let report = bench.check().await;
+    report.assert_sound();
+    assert_eq!((report.executions, report.events), (500, 750));
+}
+
+#[test]
+#[should_panic(expected = "Event ids ascend.")]
+fn an_unsound_report_names_the_broken_rule() {
+    let mut report = Report::default();
+    report.add(None, Rule::EventOrder, "2 after 3");
+    report.assert_sound();
+}
+
+#[tokio::test]
+async fn retries_beyond_the_stored_policy_pass_where_failures_may_bring_their_own() {
+    let mut bench = Workbench::new().await;
+    let claimed = bench.running().await;
+    let stubborn = FailExecution { retry_policy_json: Some(r#"{"max_retries":9}"#.to_owned()), ..failure(&claimed) };
+    bench.run_but(stubborn, |set| alter(set, |execution| execution.retry_count = 4)).await;
+    let lenient = Assumptions { stored_retry_policy_binds: false };
+    let report = check_store_assuming(&bench.backend, 1, lenient).await;
+    assert!(!report.broken().contains(&Rule::RetryCap), "{report:?}");
+}
+
+fn turn(entries: &[&[i64]]) -> (Vec<i64>, Report) {
+    let mut report = Report::default();
+    let mut pages = Pages::new(Rule::EventOrder, "entries", i64::clone);
+    let mut rest = entries.iter();
+    while pages.more() {
+        pages.add(Ok(rest.next().map(|page| page.to_vec()).unwrap_or_default()), &mut report);
+    }
+    (pages.into_all(), report)
+}
+
+#[test]
+fn pages_are_put_together_in_order() {
+    let (read, report) = turn(&[&[1, 2], &[5], &[7]]);
+    assert_eq!(read, [1, 2, 5, 7]);
+    report.assert_sound();
+}
+
+#[test]
+fn entries_out_of_order_break_the_rule_of_what_is_read() {
+    let (_, report) = turn(&[&[1, 3, 2, 4]]);
+    assert_eq!(report.broken(), [Rule::EventOrder].into());
+}
+
+#[test]
+fn a_page_that_makes_no_headway_ends_the_reading() {
+    let (read, report) = turn(&[&[1, 2], &[1, 2], &[1, 2]]);
+    assert_eq!(read, [1, 2, 1, 2]);
+    assert_eq!(report.broken(), [Rule::EventOrder].into());
+}
+
+#[test]
+fn a_page_that_is_too_long_is_noted() {
+    let long: Vec<i64> = (0..200).collect();
+    let (read, report) = turn(&[&long]);
+    assert_eq!(read.len(), 200);
+    assert_eq!(report.broken(), [Rule::PageOrder].into());
+}

@@ -1,0 +1,3 @@
+//! What the tests of Leasehold share.
+
+pub mod checker;

@@ -1,0 +1,24 @@
+//! `cargo xtask nightly`: the checks that take hours. All of them run, whatever fails.
+
+use crate::failure::{Failure, Outcome};
+use crate::steps::{self, OnFailure, Step};
+use crate::workspace::Workspace;
+use crate::{bench, kills, mutants, sim};
+
+const SIM_SEEDS: &str = "2000";
+const KILL_ROUNDS: &str = "50";
+
+/// Runs the long simulation, many kills, all benchmarks and all mutants.
+pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
+    if !args.is_empty() {
+        return Err(Failure::usage("nightly"));
+    }
+    let steps = vec![
+        Step::new("build release", || workspace.build_release()),
+        Step::new("sim", || sim::run_built(workspace, &["--seeds".into(), SIM_SEEDS.into()])),
+        Step::new("kills", || kills::run_built(workspace, &["--rounds".into(), KILL_ROUNDS.into()])),
+        Step::new("bench", || bench::run(workspace, &["all".into()])),
+        Step::new("mutants", || mutants::run(workspace, &[])),
+    ];
+    steps::run("nightly", steps, OnFailure::GoOn)
+}
