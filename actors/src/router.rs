@@ -109,6 +109,18 @@ impl Router {
         }
     }
 
+    /// Refuses claims while the node is being drained.
+    ///
+    /// # Errors
+    ///
+    /// `resource_exhausted` of the pool `draining`.
+    pub fn admit_claims(&self) -> EngineResult<()> {
+        if self.inner.draining.load(Ordering::Acquire) {
+            return Err(EngineError::ResourceExhausted { pool: "draining", max: 0, retry_after_ms: Some(1000) });
+        }
+        Ok(())
+    }
+
     /// Sends commands of one partition together.
     async fn send(&self, commands: Vec<(Command, bool)>) -> EngineResult<Vec<Waiting<'_>>> {
         let under_way: Vec<_> = commands.iter().map(|_| self.enter()).collect();
@@ -206,6 +218,7 @@ impl Router {
     /// `partition_unavailable`, `outcome_unknown`.
     pub async fn claim_from(&self, partition: u16, request: ClaimRequest) -> EngineResult<Vec<Task>> {
         let _under_way = self.enter();
+        self.admit_claims()?;
         let handle = self.handle(partition)?;
         let (port, reply) = oneshot::channel();
         let sink: ClaimSink = Box::new(move |result| match port.send(result) {

@@ -83,6 +83,12 @@ impl EngineHandle {
                 max: 1,
                 group: None,
             };
+            if let Some(request_id) = policy.request_id {
+                let worker = &policy.worker_instance_id;
+                if let Some(task) = self.claimed_before(request_id, worker, 1).await?.into_iter().next() {
+                    return Ok(Some(task.claimed.handle(self.tag())));
+                }
+            }
             let start = rotation::home(&policy.worker_instance_id, self.partition_count());
             self.router.claim_one(start, request).await?
         };

@@ -8,7 +8,7 @@ use leasehold_contract::{CREDITS_MAX, EngineResult, POLL_WAIT_MAX, PollTasks, Ta
 use leasehold_core::error::EngineError;
 use leasehold_core::command::ClaimedExecution;
 use leasehold_core::handle::HandleKind;
-use leasehold_core::ids::{ExecutionId, RequestId};
+use leasehold_core::ids::{ExecutionId, RequestId, WorkerInstanceId};
 use leasehold_core::record::{BlobKey, BlobKind, Execution, Holder};
 use leasehold_core::state::{AttemptType, PublicState};
 use std::time::Duration;
@@ -48,6 +48,7 @@ fn validate(args: &PollTasks) -> EngineResult<()> {
 impl Work for EngineHandle {
     async fn poll_tasks(&self, args: PollTasks) -> EngineResult<Vec<Task>> {
         validate(&args)?;
+        self.router.admit_claims()?;
         let spec = WorkerSpec {
             lanes: args.lanes,
             worker_id: args.worker_id,
@@ -58,7 +59,7 @@ impl Work for EngineHandle {
             request_id: args.request_id,
         };
         if let Some(request_id) = spec.request_id {
-            let again = self.claimed_before(request_id, &spec, args.credits as usize).await?;
+            let again = self.claimed_before(request_id, &spec.worker_instance_id, args.credits as usize).await?;
             if !again.is_empty() {
                 return Ok(again);
             }
@@ -93,10 +94,10 @@ impl Work for EngineHandle {
 impl EngineHandle {
     /// Tasks that an earlier delivery of the same request has claimed and
     /// that are still leased.
-    async fn claimed_before(
+    pub(super) async fn claimed_before(
         &self,
         request_id: RequestId,
-        spec: &WorkerSpec,
+        worker: &WorkerInstanceId,
         most: usize,
     ) -> EngineResult<Vec<Task>> {
         let mut tasks = Vec::new();
@@ -108,7 +109,7 @@ impl EngineHandle {
                     return Err(EngineError::corruption("execution", "payload", "missing"));
                 };
                 // The lease may have ended between the two reads.
-                if let Some(claimed) = held_by(&execution, request_id, spec) {
+                if let Some(claimed) = held_by(&execution, request_id, worker) {
                     tasks.push(partition::task(&execution, claimed, payload));
                 }
             }
@@ -121,10 +122,10 @@ impl EngineHandle {
 }
 
 /// The lease of an execution as it was claimed, if this worker's request did.
-fn held_by(execution: &Execution, request_id: RequestId, spec: &WorkerSpec) -> Option<ClaimedExecution> {
+fn held_by(execution: &Execution, request_id: RequestId, worker: &WorkerInstanceId) -> Option<ClaimedExecution> {
     let attempt = execution.attempt.as_ref()?;
     let lease = execution.lease.as_ref().filter(|lease| {
-        lease.request_id == Some(request_id) && lease.worker_instance_id == spec.worker_instance_id
+        lease.request_id == Some(request_id) && lease.worker_instance_id == *worker
     })?;
     let kind = match (attempt.resumed_at, attempt.lineage.attempt_type()) {
         (Some(_), _) => HandleKind::Resumed,

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 /// Decides which call fails how. Clones are the same plan.
 ///
@@ -31,7 +30,7 @@ struct State {
     heartbeats: VecDeque<HeartbeatFault>,
     reads: VecDeque<CallFault>,
     ownership: VecDeque<CallFault>,
-    poisoned: BTreeSet<Uuid>,
+    poisoned: BTreeSet<ExecutionId>,
     chance: Option<(Rates, Arc<dyn Entropy>)>,
     crashes: VecDeque<Crash>,
     injected: BTreeMap<&'static str, u64>,
@@ -77,12 +76,12 @@ impl FaultPlan {
     /// Refuses every batch that changes this execution, as a store does with
     /// a row it chokes on.
     pub fn poison(&self, execution: ExecutionId) {
-        self.with(|state| state.poisoned.insert(execution.uuid()));
+        self.with(|state| state.poisoned.insert(execution));
     }
 
     /// Lets a poisoned execution be written again.
     pub fn cure(&self, execution: ExecutionId) {
-        self.with(|state| state.poisoned.remove(&execution.uuid()));
+        self.with(|state| state.poisoned.remove(&execution));
     }
 
     /// Lets chance decide where nothing is scripted.
@@ -209,8 +208,14 @@ impl State {
     }
 
     fn poisons(&self, batch: &Batch) -> bool {
-        let poisoned = |key: &RecordKey| matches!(key, RecordKey::Execution(id) if self.poisoned.contains(id));
-        batch.parts.iter().flat_map(|part| &part.changes.changes).any(|change| poisoned(&change.key))
+        let poisoned = |partition: u16, key: &RecordKey| match key {
+            RecordKey::Execution(id) => self.poisoned.contains(&ExecutionId::from_parts(partition, *id)),
+            _ => false,
+        };
+        batch.parts.iter().any(|part| {
+            let partition = part.expected.partition;
+            part.changes.changes.iter().any(|change| poisoned(partition, &change.key))
+        })
     }
 
     fn chance_of_commit(&self) -> Option<CommitFault> {

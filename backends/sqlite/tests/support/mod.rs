@@ -236,3 +236,8 @@ impl Engine {
         ids
     }
 }
+
+/// The node that [`engine_with`] makes of a seed.
+pub fn engine_node(seed: u64) -> NodeId {
+    NodeId::from_uuid(SeededEntropy::new(seed).uuid())
+}

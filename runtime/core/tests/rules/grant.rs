@@ -3,7 +3,7 @@
 use crate::fixture::{GRANT_TTL_MS, START, World, detail, grant_args, instance, lane, offered, refused, worker};
 use leasehold_core::command::{DOCUMENT_BYTES_MAX, KIND_BYTES_MAX};
 use leasehold_core::ids::{LaneId, WorkerId, WorkerInstanceId};
-use leasehold_core::index::{DueKind, Queue, next_due};
+use leasehold_core::index::{DueKind, next_due};
 use leasehold_core::record::GrantPurpose;
 use leasehold_core::state::PublicState;
 

@@ -8,6 +8,7 @@ mod fence;
 mod finish;
 mod fixture;
 mod grant;
+mod invariant;
 mod lost;
 mod matrix;
 mod park;

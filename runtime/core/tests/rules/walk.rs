@@ -3,6 +3,7 @@
 //! command the rules of every change are checked, and those that need the
 //! whole history; in the end everything must be able to finish.
 
+mod cast;
 mod draw;
 mod ledger;
 
@@ -17,16 +18,18 @@ use leasehold_core::ids::ExecutionId;
 use leasehold_core::index::{Queue, index_entries};
 use leasehold_core::record::{Execution, Holder, Record, RecordKey};
 use ledger::Ledger;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const SEEDS: u64 = 40;
-const STEPS: usize = 600;
+const STEPS: usize = 1500;
 
 #[test]
 fn every_rule_holds_along_random_walks() {
     let mut ended = 0;
     let mut leases = 0;
     let mut refusals = 0;
+    let mut effective = BTreeSet::new();
     for seed in 0..SEEDS {
         let mut walk = Walk::new(seed);
         for step in 0..STEPS {
@@ -36,7 +39,9 @@ fn every_rule_holds_along_random_walks() {
         ended += walk.ledger.ends();
         leases += walk.ledger.leases();
         refusals += walk.refusals;
+        effective.append(&mut walk.effective);
     }
+    assert_eq!(effective, Command::NAMES.iter().copied().collect(), "every operation had its effect somewhere");
     // A walk that goes nowhere would pass in silence.
     assert!(ended > 20 * SEEDS as usize, "{ended} ends");
     assert!(leases > 50 * SEEDS as usize, "{leases} leases");
@@ -60,11 +65,18 @@ struct Walk {
     seed: Seed,
     ledger: Ledger,
     refusals: usize,
+    effective: BTreeSet<&'static str>,
 }
 
 impl Walk {
     fn new(seed: u64) -> Self {
-        Self { world: World::new(), seed: Seed::new(seed), ledger: Ledger::default(), refusals: 0 }
+        Self {
+            world: World::new(),
+            seed: Seed::new(seed),
+            ledger: Ledger::default(),
+            refusals: 0,
+            effective: BTreeSet::new(),
+        }
     }
 
     fn step(&mut self, step: usize) {
@@ -75,7 +87,7 @@ impl Walk {
         self.world.promised_until = None;
         if step.is_multiple_of(16) {
             assert_eligible_order(&self.world);
-            self.ledger.check_attempts(&self.world);
+            ledger::check_attempts(&self.world);
         }
     }
 
@@ -83,10 +95,13 @@ impl Walk {
         let before = self.find(command.execution_id());
         let decision = self.world.decide(command);
         self.refusals += usize::from(decision.outcome.is_err());
+        if decision.outcome.is_ok() && !decision.changes.is_empty() {
+            self.effective.insert(command.name());
+        }
         self.assert_fenced(command, before.as_deref(), &decision);
         self.ledger.observe(command, before.as_deref(), &decision, self.world.now);
         self.world.apply(&decision.changes);
-        self.assert_derived(&decision);
+        assert_derived(&decision);
         self.assert_repeatable(command, &decision);
         decision
     }
@@ -110,24 +125,6 @@ impl Walk {
         assert_eq!(fence, lease.fence().into(), "{command:?}");
         let until = self.world.promised_until.map_or(lease.expires_at, |at| at.max(lease.expires_at));
         assert!(self.world.now < until || matches!(command, Command::CancelExecution(_)), "{command:?}");
-    }
-
-    /// What is derived from a record, and what is written of it, agree with it.
-    fn assert_derived(&self, decision: &Decision) {
-        for change in &decision.changes.changes {
-            let Some(Record::Execution(execution)) = &change.new else { continue };
-            let entries = index_entries(execution);
-            if execution.vector().is_terminal() {
-                assert_eq!((entries.due_at, entries.held_by, entries.queue.name()), (None, None, "terminal"));
-                assert_eq!(execution.grant, None);
-            }
-            let bytes = leasehold_core::codec::encode(&**execution).unwrap();
-            assert_eq!(leasehold_core::codec::decode::<Execution>(&bytes).unwrap(), **execution);
-        }
-        for event in &decision.changes.events {
-            let bytes = leasehold_core::codec::encode(event).unwrap();
-            assert_eq!(leasehold_core::codec::decode::<leasehold_core::event::Event>(&bytes).unwrap(), *event);
-        }
     }
 
     /// A repeat at once leaves the state of one application. Renewals and
@@ -171,10 +168,10 @@ impl Walk {
         self.perform(&UnblockExecution { execution_id: id, expected_reason: None }.into_command());
         let claim = Claim {
             execution_id: id,
-            worker_id: draw::worker(3),
-            worker_instance_id: draw::instance(3),
+            worker_id: cast::worker(3),
+            worker_instance_id: cast::instance(3),
             holder: Holder::Remote,
-            capabilities: draw::capabilities(3),
+            capabilities: cast::capabilities(3),
             request_id: None,
             lease_id: self.world.lease_id(),
             attempt_id: self.world.attempt_id(),
@@ -224,4 +221,22 @@ fn assert_eligible_order(world: &World) {
     ready.sort_unstable();
     let by_meaning = |entry: &(i64, i32, leasehold_core::time::TimestampMs)| (std::cmp::Reverse(entry.1), entry.2);
     assert!(ready.is_sorted_by_key(by_meaning), "{ready:?}");
+}
+
+/// What is derived from a record, and what is written of it, agree with it.
+fn assert_derived(decision: &Decision) {
+    for change in &decision.changes.changes {
+        let Some(Record::Execution(execution)) = &change.new else { continue };
+        let entries = index_entries(execution);
+        if execution.vector().is_terminal() {
+            assert_eq!((entries.due_at, entries.held_by, entries.queue.name()), (None, None, "terminal"));
+            assert_eq!(execution.grant, None);
+        }
+        let bytes = leasehold_core::codec::encode(&**execution).unwrap();
+        assert_eq!(leasehold_core::codec::decode::<Execution>(&bytes).unwrap(), **execution);
+    }
+    for event in &decision.changes.events {
+        let bytes = leasehold_core::codec::encode(event).unwrap();
+        assert_eq!(leasehold_core::codec::decode::<leasehold_core::event::Event>(&bytes).unwrap(), *event);
+    }
 }

@@ -1,51 +1,42 @@
 //! What a walk does next, drawn from a seed.
 
+use super::cast::{POLICIES, WORKERS, capabilities, instance, worker};
 use super::{
     CancelExecution, Claim, Delay, FailExecution, Ledger, RenewLease, Settle, UnblockExecution, UpdateProgress,
 };
 use super::{Command, CommandSource, CompleteExecution, FenceTriple, Operation, WaitChildren};
 use crate::fixture::{START, World, lane};
 use leasehold_core::backoff::FailureClass;
-use leasehold_core::capability::CapabilitySet;
 use leasehold_core::command::{
     AdmissionBlock, BlockExecution, ChangePriority, ClaimExecution, ClaimResumedExecution, CreateExecution,
     ExpireExecution, ExpirePhase, IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, MarkLeaseExpired,
     PromoteDelayed, ReclaimExecution, ReplayExecution, RevokeLease, SetExecutionTag,
 };
-use leasehold_core::ids::{AttemptIndex, ExecutionId, LeaseEpoch, WorkerId, WorkerInstanceId};
+use leasehold_core::ids::{AttemptIndex, ExecutionId, LeaseEpoch};
 use leasehold_core::index::next_due;
 use leasehold_core::record::{Execution, Holder, Record};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
 
-const POLICIES: [&str; 6] = [
-    "{}",
-    r#"{"retry_policy":{"max_retries":2,"backoff":{"type":"fixed","delay_ms":40}}}"#,
-    r#"{"max_reclaim_count":1,"retry_policy":{"backoff":{"type":"exponential","jitter":true,"initial_delay_ms":50}}}"#,
-    r#"{"routing_requirements":{"required_capabilities":["gpu"]},"max_replay_count":1}"#,
-    r#"{"routing_requirements":{"required_capabilities":["gpu","cuda"]},"timeout_policy":{"attempt_timeout_ms":900}}"#,
-    r#"{"timeout_policy":{"execution_deadline_ms":5000},"dedup_window_ms":400}"#,
+/// What a scheduler is about.
+#[derive(Clone, Copy)]
+enum Errand {
+    GrantClaim,
+    ClaimFresh,
+    ClaimResumed,
+    GrantReclaim,
+    Reclaim,
+    Claim,
+}
+
+const ERRANDS: [Errand; 6] = [
+    Errand::GrantClaim,
+    Errand::ClaimFresh,
+    Errand::ClaimResumed,
+    Errand::GrantReclaim,
+    Errand::Reclaim,
+    Errand::Claim,
 ];
-
-const WORKERS: [&str; 4] = ["w-plain", "w-gpu", "w-cuda", "w-all"];
-
-pub fn worker(n: usize) -> WorkerId {
-    WorkerId::new(WORKERS[n])
-}
-
-pub fn instance(n: usize) -> WorkerInstanceId {
-    WorkerInstanceId::new(WORKERS[n])
-}
-
-pub fn capabilities(n: usize) -> CapabilitySet {
-    let tokens: &[&str] = [&[][..], &["gpu"], &["cuda"], &["gpu", "cuda", "tpu"]][n];
-    CapabilitySet::parse_offered(tokens.iter().copied()).unwrap()
-}
-
-/// What a process offers; an operator is not asked.
-pub fn capabilities_of(instance: &WorkerInstanceId) -> Option<CapabilitySet> {
-    WORKERS.iter().position(|name| *name == instance.as_str()).map(capabilities)
-}
 
 pub struct Drawn {
     pub command: Command,
@@ -83,17 +74,17 @@ impl Seed {
     /// Mostly a little, sometimes exactly to what is due, sometimes far.
     pub fn let_time_pass(&mut self, world: &mut World) {
         world.random = self.below(1000) as f64 / 1000.0;
-        match self.below(8) {
-            0..4 => {}
-            4 | 5 => world.pass(self.below(20)),
-            6 => world.pass(self.below(400)),
+        match self.below(24) {
+            0..12 => {}
+            12..21 => world.pass(self.below(15)),
+            21 | 22 => world.pass(self.below(300)),
             _ => {
                 let dues = executions(world).into_iter().filter_map(|execution| {
                     let lease = execution.lease.as_ref().map(|lease| lease.expires_at);
                     [next_due(&execution).map(|(at, _)| at), lease].into_iter().flatten().min()
                 });
                 if let Some(due) = dues.filter(|due| *due > world.now).min() {
-                    world.now = due.minus(self.below(2));
+                    world.now = due.minus(self.below(2)).max(world.now);
                 }
             }
         }
@@ -125,10 +116,10 @@ impl Seed {
     fn fence(&mut self, world: &mut World, ledger: &Ledger, execution: &Execution) -> FenceTriple {
         let current = execution.lease.as_ref().map(|lease| FenceTriple::from(lease.fence()));
         let fences = ledger.fences(execution.id);
-        match self.below(10) {
-            0..6 if current.is_some() => current.unwrap_or_default(),
-            0..8 if !fences.is_empty() => *self.pick(fences),
-            8 => FenceTriple::NONE,
+        match self.below(16) {
+            0..12 if current.is_some() => current.unwrap_or_default(),
+            0..14 if !fences.is_empty() => *self.pick(fences),
+            14 => FenceTriple::NONE,
             _ => {
                 let base = current.unwrap_or_default();
                 match self.below(4) {
@@ -150,15 +141,48 @@ impl Seed {
     }
 
     fn on(&mut self, world: &mut World, ledger: &Ledger, execution: &Execution, execution_id: ExecutionId) -> Command {
-        match self.below(30) {
-            0..10 => self.as_scheduler(world, execution, execution_id),
-            10..22 => self.as_worker(world, ledger, execution, execution_id),
-            22..26 => self.as_operator(world, ledger, execution, execution_id),
+        if self.one_in(3) {
+            return match self.below(30) {
+                0..10 => {
+                    let errand = *self.pick(&ERRANDS);
+                    self.as_scheduler(world, errand, execution, execution_id)
+                }
+                10..22 => self.as_worker(world, ledger, execution, execution_id),
+                22..26 => self.as_operator(world, ledger, execution, execution_id),
+                _ => self.as_timer(world, execution, execution_id),
+            };
+        }
+        let vector = execution.vector();
+        let granted = execution.grant.is_some();
+        if vector.is_eligible() || vector.is_reclaimable() {
+            let errands: &[Errand] = match (granted, vector.is_eligible()) {
+                (false, true) => &[Errand::GrantClaim, Errand::Claim],
+                (true, true) => &[Errand::ClaimFresh, Errand::ClaimResumed],
+                (false, false) => &[Errand::GrantReclaim, Errand::Claim],
+                (true, false) => &[Errand::Reclaim],
+            };
+            let errand = *self.pick(errands);
+            return self.as_scheduler(world, errand, execution, execution_id);
+        }
+        if vector.is_active() {
+            return self.as_worker(world, ledger, execution, execution_id);
+        }
+        if vector.is_terminal() && self.one_in(4) {
+            return ReplayExecution { execution_id, requested_by: None, reason: None }.into_command();
+        }
+        match self.below(3) {
+            0 => self.as_operator(world, ledger, execution, execution_id),
             _ => self.as_timer(world, execution, execution_id),
         }
     }
 
-    fn as_scheduler(&mut self, world: &mut World, execution: &Execution, execution_id: ExecutionId) -> Command {
+    fn as_scheduler(
+        &mut self,
+        world: &mut World,
+        errand: Errand,
+        execution: &Execution,
+        execution_id: ExecutionId,
+    ) -> Command {
         let holder_of_grant = execution
             .grant
             .as_ref()
@@ -166,11 +190,11 @@ impl Seed {
             .filter(|_| !self.one_in(6));
         let n = holder_of_grant.unwrap_or_else(|| self.below(4) as usize);
         let (worker_id, worker_instance_id) = (worker(n), instance(n));
-        let lease_ttl_ms = *self.pick(&[0, 1, 30, 100, 100, 1000]);
-        let grant_ttl_ms = *self.pick(&[0, 5, 50]);
+        let lease_ttl_ms = *self.pick(&[0, 1, 50, 200, 200, 1000, 1000]);
+        let grant_ttl_ms = *self.pick(&[0, 20, 100]);
         let (lease_id, attempt_id) = (world.lease_id(), world.attempt_id());
-        match self.below(8) {
-            0 => IssueClaimGrant {
+        match errand {
+            Errand::GrantClaim => IssueClaimGrant {
                 execution_id,
                 lane_id: lane(),
                 worker_id,
@@ -182,7 +206,7 @@ impl Seed {
                 grant_ttl_ms,
             }
             .into_command(),
-            1 => ClaimExecution {
+            Errand::ClaimFresh => ClaimExecution {
                 execution_id,
                 worker_id,
                 worker_instance_id,
@@ -190,13 +214,13 @@ impl Seed {
                 lease_id,
                 lease_ttl_ms,
                 attempt_id,
-                expected_attempt_index: self.one_in(4).then(|| AttemptIndex(self.below(3) as u32)),
+                expected_attempt_index: self.one_in(8).then(|| AttemptIndex(self.below(3) as u32)),
                 attempt_policy_json: None,
                 attempt_timeout_ms: self.one_in(4).then(|| self.below(300)),
                 execution_deadline_at: None,
             }
             .into_command(),
-            2 => ClaimResumedExecution {
+            Errand::ClaimResumed => ClaimResumedExecution {
                 execution_id,
                 worker_id,
                 worker_instance_id,
@@ -207,7 +231,7 @@ impl Seed {
                 remaining_attempt_timeout_ms: self.one_in(4).then(|| self.below(300)),
             }
             .into_command(),
-            3 => IssueReclaimGrant {
+            Errand::GrantReclaim => IssueReclaimGrant {
                 execution_id,
                 worker_id,
                 worker_instance_id,
@@ -218,7 +242,7 @@ impl Seed {
                 grant_ttl_ms,
             }
             .into_command(),
-            4 => ReclaimExecution {
+            Errand::Reclaim => ReclaimExecution {
                 execution_id,
                 worker_id,
                 worker_instance_id,
@@ -229,7 +253,7 @@ impl Seed {
                 max_reclaim_count: self.one_in(8).then_some(1),
             }
             .into_command(),
-            _ => Claim {
+            Errand::Claim => Claim {
                 execution_id,
                 worker_id,
                 worker_instance_id,
@@ -255,7 +279,7 @@ impl Seed {
         let source = self.source();
         let attempt_index = execution.current_attempt_index();
         match self.below(12) {
-            0..3 => RenewLease { execution_id, attempt_index, fence, lease_ttl_ms: self.below(200) }.into_command(),
+            0..3 => RenewLease { execution_id, attempt_index, fence, lease_ttl_ms: self.below(400) }.into_command(),
             3 => {
                 let percent = self.one_in(2).then(|| self.below(110) as u8);
                 UpdateProgress { execution_id, fence, percent, message: None }.into_command()

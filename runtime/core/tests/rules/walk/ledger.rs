@@ -1,6 +1,6 @@
 //! What a walk remembers, to check the rules that speak of a whole history.
 
-use super::draw;
+use super::cast;
 use crate::fixture::World;
 use leasehold_core::command::{
     ClaimedExecution, Command, CreateOutcome, FenceTriple, OPERATOR_IDENTITY, ReclaimOutcome, Reply,
@@ -63,7 +63,7 @@ impl Ledger {
                 "an attempt that another one followed never changes"
             );
         }
-        self.observe_grant(command, before, decision, now);
+        observe_grant(command, before, decision, now);
         self.observe_create(command, decision, now);
     }
 
@@ -92,26 +92,6 @@ impl Ledger {
         }
     }
 
-    /// A grant is used by the worker it names, while it is live.
-    fn observe_grant(&self, command: &Command, before: Option<&Execution>, decision: &Decision, now: TimestampMs) {
-        let check = |worker_id: &WorkerId, instance: &WorkerInstanceId, _: &ClaimedExecution| {
-            let grant = before.and_then(|execution| execution.grant.as_ref()).expect("a grant was there");
-            assert!(grant.is_live(now) && grant.names(worker_id, instance), "{command:?} used {grant:?}");
-        };
-        match (command, &decision.outcome) {
-            (Command::ClaimExecution(args), Ok(Reply::ClaimExecution(claimed))) => {
-                check(&args.worker_id, &args.worker_instance_id, claimed);
-            }
-            (Command::ClaimResumedExecution(args), Ok(Reply::ClaimResumedExecution(claimed))) => {
-                check(&args.worker_id, &args.worker_instance_id, claimed);
-            }
-            (Command::ReclaimExecution(args), Ok(Reply::ReclaimExecution(ReclaimOutcome::Claimed(claimed)))) => {
-                check(&args.worker_id, &args.worker_instance_id, claimed);
-            }
-            _ => {}
-        }
-    }
-
     /// Within its window a key stands for one execution.
     fn observe_create(&mut self, command: &Command, decision: &Decision, now: TimestampMs) {
         let (Command::CreateExecution(args), Ok(Reply::CreateExecution(outcome))) = (command, &decision.outcome) else {
@@ -130,27 +110,9 @@ impl Ledger {
         }
     }
 
-    /// Every attempt ever counted is there under its index, with an id of its
-    /// own, and all but the last have ended.
-    pub fn check_attempts(&self, world: &World) {
-        for execution in world.records.values().filter_map(Record::as_execution) {
-            let mut ids: HashSet<_> = execution.attempt.iter().map(|attempt| attempt.attempt_id).collect();
-            for index in 0..execution.current_attempt_index().0 {
-                let key = AttemptKey { execution: execution.id.uuid(), index: AttemptIndex(index) };
-                let Some(Record::Attempt(attempt)) = world.records.get(&RecordKey::Attempt(key)) else {
-                    panic!("attempt {index} of {} is missing", execution.id)
-                };
-                assert!(attempt.lifecycle.is_terminal());
-                assert!(ids.insert(attempt.attempt_id), "attempt ids are never used twice");
-            }
-            let expected = execution.attempt.as_ref().map_or(0, |attempt| attempt.index.0 + 1);
-            assert_eq!(ids.len(), expected as usize);
-        }
-    }
-
     /// Everything ended once, and once more for each replay.
     pub fn check_ends(&self, world: &World) {
-        self.check_attempts(world);
+        check_attempts(world);
         for execution in world.records.values().filter_map(Record::as_execution) {
             assert_eq!(self.ends.get(&execution.id), Some(&(execution.replay_count as usize + 1)));
         }
@@ -163,8 +125,46 @@ fn assert_capable(what: &LeaseFact, before: Option<&Execution>, instance: &Worke
         return;
     }
     let requirements = &before.expect("it existed").spec.requirements;
-    match draw::capabilities_of(instance) {
+    match cast::capabilities_of(instance) {
         Some(offered) => assert!(requirements.is_subset_of(&offered), "{instance} lacks {requirements:?}"),
         None => assert_eq!(instance.as_str(), OPERATOR_IDENTITY),
+    }
+}
+
+/// A grant is used by the worker it names, while it is live.
+fn observe_grant(command: &Command, before: Option<&Execution>, decision: &Decision, now: TimestampMs) {
+    let check = |worker_id: &WorkerId, instance: &WorkerInstanceId, _: &ClaimedExecution| {
+        let grant = before.and_then(|execution| execution.grant.as_ref()).expect("a grant was there");
+        assert!(grant.is_live(now) && grant.names(worker_id, instance), "{command:?} used {grant:?}");
+    };
+    match (command, &decision.outcome) {
+        (Command::ClaimExecution(args), Ok(Reply::ClaimExecution(claimed))) => {
+            check(&args.worker_id, &args.worker_instance_id, claimed);
+        }
+        (Command::ClaimResumedExecution(args), Ok(Reply::ClaimResumedExecution(claimed))) => {
+            check(&args.worker_id, &args.worker_instance_id, claimed);
+        }
+        (Command::ReclaimExecution(args), Ok(Reply::ReclaimExecution(ReclaimOutcome::Claimed(claimed)))) => {
+            check(&args.worker_id, &args.worker_instance_id, claimed);
+        }
+        _ => {}
+    }
+}
+
+/// Every attempt ever counted is there under its index, with an id of its
+/// own, and all but the last have ended.
+pub fn check_attempts(world: &World) {
+    for execution in world.records.values().filter_map(Record::as_execution) {
+        let mut ids: HashSet<_> = execution.attempt.iter().map(|attempt| attempt.attempt_id).collect();
+        for index in 0..execution.current_attempt_index().0 {
+            let key = AttemptKey { execution: execution.id.uuid(), index: AttemptIndex(index) };
+            let Some(Record::Attempt(attempt)) = world.records.get(&RecordKey::Attempt(key)) else {
+                panic!("attempt {index} of {} is missing", execution.id)
+            };
+            assert!(attempt.lifecycle.is_terminal());
+            assert!(ids.insert(attempt.attempt_id), "attempt ids are never used twice");
+        }
+        let expected = execution.attempt.as_ref().map_or(0, |attempt| attempt.index.0 + 1);
+        assert_eq!(ids.len(), expected as usize);
     }
 }

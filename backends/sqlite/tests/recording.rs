@@ -1,0 +1,96 @@
+//! Counters, the log's size, and transactions kept for benches.
+
+mod support;
+
+use leasehold_backend::Backend;
+use leasehold_sqlite::RecordedValue;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
+use support::{engine, engine_with, options, raw_options};
+use tempfile::tempdir;
+
+#[tokio::test]
+async fn recorded_transactions_replay_to_the_same_rows() {
+    let folder = tempdir().unwrap();
+    let mut engine = engine(&folder).await;
+    engine.created([1]).await;
+    engine.store.close().await;
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(folder.path().join("store.db"), &copy).unwrap();
+
+    let seq = engine.seq;
+    engine = engine_with(options(&folder), 2, &[]).await;
+    assert_eq!(seq, 1);
+    assert_eq!(engine.store.take_recorded(), []);
+    engine.store.record_statements(true);
+    engine.store.bury_node(support::engine_node(1), true).await.unwrap();
+    engine.take(&[1, 2]).await;
+    let ids = engine.created([1, 2]).await;
+    let claims = ids.iter().map(|id| engine.claim(*id)).collect();
+    engine.commit(claims).await;
+    engine.store.record_statements(false);
+    engine.created([1]).await;
+    let recorded = engine.store.take_recorded();
+    // The burial, the takeover and two batches.
+    assert_eq!(recorded.len(), 4);
+    assert_eq!(engine.store.take_recorded(), []);
+
+    let mut raw = raw_options(&copy).connect().await.unwrap();
+    let node = engine.node.as_uuid().as_bytes().to_vec();
+    let register = sqlx::query("INSERT INTO nodes VALUES (?, 0, 0, 0, 0, NULL)").bind(node);
+    register.execute(&mut raw).await.unwrap();
+    for (sql, values) in recorded.into_iter().flat_map(|transaction| transaction.statements) {
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for value in values {
+            query = match value {
+                RecordedValue::Null => query.bind(None::<i64>),
+                RecordedValue::Int(value) => query.bind(value),
+                RecordedValue::Text(value) => query.bind(value),
+                RecordedValue::Blob(value) => query.bind(value),
+            };
+        }
+        raw.execute(query).await.unwrap();
+    }
+    let row = raw.fetch_one("SELECT count(*), sum(queue = 'active') FROM executions").await.unwrap();
+    assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (3, 2));
+    let row = raw.fetch_one("SELECT count(*) FROM events").await.unwrap();
+    assert_eq!(row.get::<i64, _>(0), 2);
+    raw.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_beyond_its_limit_is_emptied_by_the_next_commit() {
+    let folder = tempdir().unwrap();
+    let mut options = options(&folder);
+    options.wal_limit_bytes = 100_000;
+    options.checkpoint_pages = 1_000_000;
+    let mut engine = engine_with(options, 1, &[1]).await;
+    for _ in 0..10 {
+        engine.created([1; 20]).await;
+        engine.clock.advance(1000);
+        assert!(engine.store.wal_bytes() <= 200_000);
+        assert!(!engine.store.is_wal_over_limit());
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_a_reader_holds_is_over_its_limit_until_the_reader_ends() {
+    let folder = tempdir().unwrap();
+    let mut options = options(&folder);
+    options.wal_limit_bytes = 100_000;
+    options.busy_timeout = std::time::Duration::from_millis(10);
+    let mut engine = engine_with(options, 1, &[1]).await;
+    let mut reader = raw_options(&folder.path().join("store.db")).connect().await.unwrap();
+    reader.execute("BEGIN; SELECT * FROM nodes").await.unwrap();
+    while engine.store.wal_bytes() <= 100_000 {
+        engine.created([1; 20]).await;
+        engine.clock.advance(1000);
+    }
+    engine.created([1]).await;
+    assert!(engine.store.is_wal_over_limit());
+    reader.execute("COMMIT").await.unwrap();
+    engine.clock.advance(1000);
+    engine.created([1]).await;
+    assert!(!engine.store.is_wal_over_limit());
+    assert_eq!(engine.store.wal_bytes(), 0);
+    reader.close().await.unwrap();
+}
