@@ -1,11 +1,12 @@
-//! The actors: partitions, committer, dispatcher and the node that supervises
-//! them, and the engine in front of them.
+//! The actors: partitions, committer, dispatcher, worker fleets and the node
+//! that supervises them, and the engine in front of them.
 //!
 //! ```text
 //! NodeActor                      registers, heartbeats, takes partitions
 //!  ├── committer task            merges what partitions have staged
 //!  ├── DispatcherActor           matches ready work with workers' credits
-//!  └── PartitionActor × n        the only writers of their records
+//!  ├── PartitionActor × n        the only writers of their records
+//!  └── FleetActor × n            handlers of this process, over all lives
 //!
 //! EngineHandle → Router → PartitionActor → Slot → committer → Backend
 //! ```
@@ -13,13 +14,15 @@
 //! A partition actor that panics is restarted under a new ownership epoch and
 //! recovers through the same load path as at start-up. The committer or the
 //! dispatcher ending ends the node's life; a new one begins under a new
-//! identity.
+//! identity. A fleet outlives that: it opens again with the new life's
+//! dispatcher. Its end ends nothing else, and it ends with its node.
 
 pub mod committer;
 pub mod dispatcher;
 pub mod engine;
 pub mod env;
 pub mod events;
+pub mod fleet;
 pub mod identity;
 pub mod lease;
 pub mod node;

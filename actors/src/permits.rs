@@ -34,6 +34,7 @@ pub fn class(command: &Command) -> Class {
         | Command::UpdateProgress(_)
         | Command::Delay(_)
         | Command::WaitChildren(_) => Class::Holder,
+        Command::CancelExecution(args) if args.source.is_worker() => Class::Holder,
         _ => Class::Outside,
     }
 }

@@ -121,12 +121,27 @@ impl Router {
         Ok(())
     }
 
+    /// Sends a command and does not wait for its answer: at most once, and
+    /// nobody learns whether it was carried out. Takes a permit.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the command from being sent at all.
+    pub async fn tell(&self, command: Command) -> EngineResult<()> {
+        self.send(vec![(command, false)]).await.map(drop)
+    }
+
     /// Sends commands of one partition together.
     async fn send(&self, commands: Vec<(Command, bool)>) -> EngineResult<Vec<Waiting<'_>>> {
         let under_way: Vec<_> = commands.iter().map(|_| self.enter()).collect();
         let Some((first, _)) = commands.first() else { return Ok(Vec::new()) };
         let class = self.admit(first)?;
-        let handle = self.handle(first.execution_id().partition())?;
+        let (partition, count) = (first.execution_id().partition(), self.inner.routes.count());
+        if partition >= count && matches!(first, Command::CreateExecution(_)) {
+            let detail = format!("execution_id: no partition {partition}, there are {count}");
+            return Err(EngineError::invalid_input(detail));
+        }
+        let handle = self.handle(partition)?;
         let env = &self.inner.env;
         let permit = handle.permits().acquire(class, commands.len(), env.clock.as_ref()).await?;
         let deadline = env.clock.monotonic() + env.options.command_deadline;

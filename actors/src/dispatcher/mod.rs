@@ -20,7 +20,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// A worker as the dispatcher sees it.
 #[derive(Clone, Debug)]
@@ -275,8 +275,10 @@ impl DispatcherState {
             max: asked,
             group: Some(group),
         };
-        let (deliver, myself) = (worker.sink.clone(), self.myself.clone());
+        let deliver = worker.sink.clone();
+        let report = Report { dispatcher: self.myself.clone(), worker: key, partition, asked, got: 0 };
         let sink: ClaimSink = Box::new(move |result| {
+            let mut report = report;
             let tasks = match result {
                 Ok(tasks) => tasks,
                 Err(error) => {
@@ -284,19 +286,14 @@ impl DispatcherState {
                     Vec::new()
                 }
             };
-            let got = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
-            let undelivered = if tasks.is_empty() {
-                Vec::new()
-            } else {
-                match deliver.try_send(tasks) {
-                    Ok(()) => Vec::new(),
-                    Err(mpsc::error::TrySendError::Full(tasks) | mpsc::error::TrySendError::Closed(tasks)) => tasks,
-                }
-            };
-            if myself.cast(DispatcherMsg::Claimed { worker: key, partition, asked, got }).is_err() {
-                tracing::debug!("a claim ended after its dispatcher did");
+            report.got = u32::try_from(tasks.len()).unwrap_or(u32::MAX);
+            if tasks.is_empty() {
+                return Vec::new();
             }
-            undelivered
+            match deliver.try_send(tasks) {
+                Ok(()) => Vec::new(),
+                Err(mpsc::error::TrySendError::Full(tasks) | mpsc::error::TrySendError::Closed(tasks)) => tasks,
+            }
         });
         (request, sink)
     }
@@ -309,23 +306,53 @@ impl DispatcherState {
     }
 }
 
+/// Tells the dispatcher how a claim ended. Dropped unanswered, because its
+/// partition has gone, it gives the credits back: a worker must not lose them
+/// with a partition.
+struct Report {
+    dispatcher: ActorRef<DispatcherMsg>,
+    worker: WorkerKey,
+    partition: u16,
+    asked: u32,
+    got: u32,
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let Self { worker, partition, asked, got, .. } = *self;
+        if self.dispatcher.cast(DispatcherMsg::Claimed { worker, partition, asked, got }).is_err() {
+            tracing::debug!("a claim ended after its dispatcher did");
+        }
+    }
+}
+
 /// The dispatcher of the node's present life.
 ///
 /// A new life has a new dispatcher; whoever stands open with the old one
-/// finds its sink closed and opens again.
-#[derive(Default)]
+/// finds its sink closed, waits for the new one and opens again.
 pub struct CurrentDispatcher {
-    handle: std::sync::RwLock<DispatcherHandle>,
+    handle: watch::Sender<DispatcherHandle>,
+}
+
+impl Default for CurrentDispatcher {
+    fn default() -> Self {
+        Self { handle: watch::Sender::new(DispatcherHandle::default()) }
+    }
 }
 
 impl CurrentDispatcher {
     /// The dispatcher of the present life.
     pub fn get(&self) -> DispatcherHandle {
-        self.handle.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.handle.borrow().clone()
+    }
+
+    /// The dispatcher of the present life, and word of every later one.
+    pub fn watch(&self) -> watch::Receiver<DispatcherHandle> {
+        self.handle.subscribe()
     }
 
     /// A new life.
     pub fn set(&self, handle: DispatcherHandle) {
-        *self.handle.write().unwrap_or_else(std::sync::PoisonError::into_inner) = handle;
+        self.handle.send_replace(handle);
     }
 }

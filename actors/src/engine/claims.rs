@@ -3,7 +3,6 @@
 
 use super::{EngineHandle, limits, rotation};
 use crate::partition::ClaimRequest;
-use futures::StreamExt;
 use leasehold_backend::{PAGE_MAX, StoreError};
 use leasehold_contract::{
     ClaimForWorker, ClaimGrant, ClaimPolicy, EngineResult, Handle, Leases, PollTasks, ResumeToken, Work,
@@ -13,7 +12,6 @@ use leasehold_core::command::{AdmissionBlock, BlockExecution, ClaimResumedExecut
 use leasehold_core::error::{ContentionKind, EngineError, Entity, ErrorClass, ValidationKind};
 use leasehold_core::ids::{ExecutionId, LaneId};
 use leasehold_core::record::{Execution, Holder, RecordKey};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,12 +103,16 @@ impl EngineHandle {
         limits::grant_ttl(args.grant_ttl_ms)?;
         limits::offered(&args.worker_capabilities)?;
         let order = self.rotation.order(&args.worker_instance_id, self.router.partition_time(), self.partition_count());
-        let scans = futures::stream::iter(order)
-            .map(|partition| async move { (partition, self.candidates(args, partition, CANDIDATES).await) });
-        let mut scans = pin!(scans.buffered(READ_AHEAD));
-        while let Some((partition, candidates)) = scans.next().await {
-            if let Some(grant) = self.grant_in(args, partition, candidates?).await? {
-                return Ok(Some(grant));
+        let order: Vec<u16> = order.collect();
+        for ahead in order.chunks(READ_AHEAD) {
+            // Read to the end before a queue is looked at: a read that waits
+            // half done may hold the connection that looking needs.
+            let scans = ahead.iter().map(|partition| self.candidates(args, *partition, CANDIDATES));
+            let scanned = futures::future::join_all(scans).await;
+            for (partition, candidates) in ahead.iter().zip(scanned) {
+                if let Some(grant) = self.grant_in(args, *partition, candidates?).await? {
+                    return Ok(Some(grant));
+                }
             }
         }
         Ok(None)

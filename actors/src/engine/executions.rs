@@ -67,10 +67,16 @@ impl Executions for EngineHandle {
     }
 
     async fn expire_execution(&self, args: ExpireExecution) -> EngineResult<ExpireOutcome> {
+        if args.execution_id.partition() >= self.partition_count() {
+            return Ok(ExpireOutcome::NotFoundCleaned);
+        }
         self.submit(args.execution_id, args).await
     }
 
     async fn promote_delayed(&self, args: PromoteDelayed) -> EngineResult<PromoteOutcome> {
+        if args.execution_id.partition() >= self.partition_count() {
+            return Ok(PromoteOutcome::NotFoundCleaned);
+        }
         self.submit(args.execution_id, args).await
     }
 

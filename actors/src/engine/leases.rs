@@ -157,6 +157,9 @@ impl Leases for EngineHandle {
     }
 
     async fn mark_lease_expired_if_due(&self, args: MarkLeaseExpired) -> EngineResult<MarkExpiredOutcome> {
+        if args.execution_id.partition() >= self.partition_count() {
+            return Ok(MarkExpiredOutcome::AlreadySatisfied { reason: "execution_not_found" });
+        }
         self.submit(args.execution_id, args).await
     }
 

@@ -40,6 +40,11 @@ pub use start::Node;
 use std::sync::Arc;
 use tracing::Instrument;
 
+/// Refuses a lease that is too short or too long, in ms.
+pub(crate) fn check_lease_ttl(lease_ttl_ms: u64) -> EngineResult<()> {
+    limits::lease_ttl("lease_ttl_ms", lease_ttl_ms)
+}
+
 /// A running engine. Clones are cheap and mean the same engine.
 #[derive(Clone)]
 pub struct EngineHandle {

@@ -4,6 +4,7 @@ use super::EngineHandle;
 use crate::dispatcher::CurrentDispatcher;
 use crate::env::Env;
 use crate::events::{EventHub, Subscription};
+use crate::fleet::{FleetHandle, Fleets};
 use crate::identity::Identity;
 use crate::lease::NodeLease;
 use crate::node::{self, NodeArgs, NodeMsg, NodeStatus};
@@ -22,6 +23,7 @@ pub struct Node {
     pub(crate) dispatcher: Arc<CurrentDispatcher>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) events: Option<EventHub>,
+    pub(crate) fleets: Arc<Fleets>,
 }
 
 impl EngineHandle {
@@ -48,7 +50,7 @@ impl EngineHandle {
         };
         let actor = node::start(args).await?;
         let router = Router::new(env.clone(), routes);
-        let node = Node { actor: Some(actor), dispatcher, identity, events: Some(events) };
+        let node = Node { actor: Some(actor), dispatcher, identity, events: Some(events), fleets: Arc::default() };
         Ok(Self::new(env, router, node))
     }
 
@@ -95,6 +97,17 @@ impl EngineHandle {
     /// The identity of the node's present life.
     pub fn identity(&self) -> Option<NodeId> {
         self.node.identity.get()
+    }
+
+    /// The node's actor, for what is to end with it; none on a handle without
+    /// a node.
+    pub(crate) fn node_cell(&self) -> Option<ractor::ActorCell> {
+        self.node.actor.as_ref().map(ActorRef::get_cell)
+    }
+
+    /// The worker fleets of this engine that have not ended.
+    pub fn fleets(&self) -> Vec<FleetHandle> {
+        self.node.fleets.living()
     }
 
     /// What every actor is given.

@@ -34,6 +34,7 @@ fn validate(args: &PollTasks) -> EngineResult<()> {
         )));
     }
     super::limits::lease_ttl("lease_ttl_ms", args.lease_ttl_ms)?;
+    super::limits::offered(&args.capabilities)?;
     if args.max_wait > POLL_WAIT_MAX {
         return Err(EngineError::invalid_input(format!(
             "max_wait: {} ms, at most {}",
@@ -86,7 +87,11 @@ impl Work for EngineHandle {
         tokio::select! {
             biased;
             state = self.router.watch(execution_id) => state.map(Some),
-            () = self.env.clock.sleep(max_wait) => Ok(None),
+            () = self.env.clock.sleep(max_wait) => {
+                // Whoever does not wait is told of an end all the same.
+                let execution = self.get("wait_terminal", execution_id).await?;
+                Ok(execution.vector().is_terminal().then(|| execution.vector().public_state()))
+            }
         }
     }
 }

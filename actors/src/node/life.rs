@@ -10,12 +10,9 @@ use crate::routes::Routes;
 use leasehold_backend::{StoreResult, Taken};
 use leasehold_core::ids::NodeId;
 use ractor::{Actor, ActorCell, ActorId, ActorRef, SpawnErr};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-
-/// Heartbeats between two full advertisements of what is ready.
-const ADVERTISE_EVERY: u32 = 1;
 
 /// Registers a node and takes what is free.
 pub(super) async fn register(
@@ -41,6 +38,17 @@ pub(super) async fn take(env: &Arc<Env>, node: NodeId, nonce: u64, partitions: &
     env.backend.take_partitions(node, nonce, partitions, floor).await
 }
 
+/// Lets partitions say again what they have.
+pub(super) fn advertise(routes: &Routes) {
+    for partition in 0..routes.count() {
+        if let Some(handle) = routes.get(partition)
+            && handle.send(PartitionMsg::Advertise).is_err()
+        {
+            tracing::debug!(partition, "a partition that has ended was not asked what it has");
+        }
+    }
+}
+
 /// One life of a node.
 pub(super) struct Life {
     pub(super) node: NodeId,
@@ -50,9 +58,8 @@ pub(super) struct Life {
     committer: CommitterHandle,
     committer_task: tokio::task::AbortHandle,
     heartbeat: tokio::task::AbortHandle,
-    partitions: HashMap<ActorId, (u16, ActorCell)>,
+    partitions: BTreeMap<u16, ActorCell>,
     node_permits: Arc<Semaphore>,
-    beats: u32,
 }
 
 impl Life {
@@ -89,9 +96,8 @@ impl Life {
             committer: handle,
             committer_task,
             heartbeat,
-            partitions: HashMap::new(),
+            partitions: BTreeMap::new(),
             node_permits: Arc::new(Semaphore::new(args.env.options.permits_node)),
-            beats: 0,
         })
     }
 
@@ -127,24 +133,9 @@ impl Life {
             options.permits_node,
             options.permit_wait,
         );
-        self.partitions.insert(actor.get_id(), (partition, actor.get_cell()));
+        self.partitions.insert(partition, actor.get_cell());
         args.routes.set(partition, Some(PartitionHandle::new(partition, actor, Arc::new(permits))));
         Ok(())
-    }
-
-    /// Now and then lets partitions say again what they have.
-    pub(super) fn advertise(&mut self, routes: &Routes) {
-        self.beats += 1;
-        if self.beats % ADVERTISE_EVERY != 0 {
-            return;
-        }
-        for partition in 0..routes.count() {
-            if let Some(handle) = routes.get(partition)
-                && handle.send(PartitionMsg::Advertise).is_err()
-            {
-                tracing::debug!(partition, "a partition that has ended was not asked what it has");
-            }
-        }
     }
 
     /// The dispatcher of this life.
@@ -159,14 +150,16 @@ impl Life {
 
     /// Forgets an actor that has ended; which partition it served.
     pub(super) fn forget(&mut self, id: ActorId) -> Option<u16> {
-        self.partitions.remove(&id).map(|(partition, _)| partition)
+        let partition = self.partitions.iter().find(|(_, cell)| cell.get_id() == id).map(|(partition, _)| *partition)?;
+        self.partitions.remove(&partition);
+        Some(partition)
     }
 
     /// Ends everything at once. Partitions stop between two messages, so that
     /// their callers are told.
     pub(super) fn end(self, routes: &Routes) {
         self.heartbeat.abort();
-        for (partition, cell) in self.partitions.values() {
+        for (partition, cell) in &self.partitions {
             routes.set(*partition, None);
             cell.stop(Some("the node's life has ended".to_owned()));
         }

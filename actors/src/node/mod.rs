@@ -35,7 +35,7 @@ use tokio::sync::oneshot;
 const RESTARTS_MAX: usize = 10;
 
 /// See [`RESTARTS_MAX`].
-const RESTART_WINDOW: Duration = Duration::from_secs(60);
+const RESTART_WINDOW: Duration = Duration::from_mins(1);
 
 /// The pause before a life that could not begin is tried again.
 const BEGIN_PAUSE: Duration = Duration::from_millis(200);
@@ -282,9 +282,7 @@ impl NodeState {
             Ok(true) => {
                 self.args.lease.extend(sent, self.args.env.options.node_lease);
                 self.retake(myself, node);
-                if let Some(life) = &mut self.life {
-                    life.advertise(&self.args.routes);
-                }
+                life::advertise(&self.args.routes);
             }
             Ok(false) => {
                 tracing::error!(%node, "the node's lease is lost; beginning a new life");

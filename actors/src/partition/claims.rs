@@ -2,7 +2,7 @@
 //! handing them out once that is durable.
 
 use super::release::Release;
-use super::state::{Parked, State};
+use super::state::{Parked, State, group_of};
 use super::{ClaimRequest, ClaimSink};
 use leasehold_backend::ReadyGroup;
 use leasehold_contract::Task;
@@ -70,6 +70,7 @@ impl State {
         }
         if missing {
             self.reserved.extend(candidates.iter().copied());
+            self.mark_dirty(&candidates);
             self.parked.push_back(Parked::Claim(request, sink, candidates));
             return;
         }
@@ -173,9 +174,25 @@ impl State {
 
     /// Lets candidates be chosen again.
     pub(super) fn unreserve(&mut self, candidates: &[Uuid]) {
+        let before = self.reserved.len();
         for id in candidates {
             self.reserved.remove(id);
         }
+        if self.reserved.len() != before {
+            self.mark_dirty(candidates);
+        }
+    }
+
+    /// The groups of candidates have another head now.
+    fn mark_dirty(&mut self, candidates: &[Uuid]) {
+        let groups = self.ready.keys().chain(self.reclaimable.keys());
+        let groups: Vec<_> = groups
+            .filter(|group| {
+                candidates.iter().any(|id| self.hot.execution(*id).is_none_or(|found| group_of(found) == **group))
+            })
+            .cloned()
+            .collect();
+        self.dirty_groups.extend(groups);
     }
 
     /// Tells the dispatcher what became different about ready groups.
@@ -211,15 +228,18 @@ impl State {
         }
     }
 
-    /// The best rank of a group and how many are known to be ready.
+    /// The best rank of a group and how many are known to be ready. What a
+    /// claim under way has chosen is not offered again.
     fn head(&self, group: &ReadyGroup) -> Option<(i64, usize)> {
-        let window = self.ready.get(group);
-        let waiting = self.reclaimable.get(group);
-        let first = window.and_then(super::window::Window::first);
-        let reclaim = waiting.and_then(|keys| keys.first().copied());
-        let best = [first, reclaim].into_iter().flatten().min()?;
-        let count = window.map_or(0, super::window::Window::len) + waiting.map_or(0, std::collections::BTreeSet::len);
-        Some((best.0, count))
+        let free = |(_, id): &(i64, Uuid)| !self.reserved.contains(id);
+        let window = self.ready.get(group).into_iter().flat_map(super::window::Window::iter);
+        let waiting = self.reclaimable.get(group).into_iter().flatten().copied();
+        let (mut best, mut count) = (None, 0);
+        for (rank, _) in window.filter(free).chain(waiting.filter(free)) {
+            best = Some(best.map_or(rank, |best: i64| best.min(rank)));
+            count += 1;
+        }
+        best.map(|best| (best, count))
     }
 }
 

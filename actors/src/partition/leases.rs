@@ -59,7 +59,12 @@ impl LeaseTable {
                 let promised = self
                     .entries
                     .get(&id)
-                    .filter(|entry| entry.fence == lease.fence() && entry.durable_renewed_at == lease.last_renewed_at)
+                    .filter(|entry| {
+                        // A renewal in the same millisecond may have shortened the lease.
+                        entry.fence == lease.fence()
+                            && entry.durable_renewed_at == lease.last_renewed_at
+                            && entry.durable_expires_at == lease.expires_at
+                    })
                     .map(|entry| (entry.promised_until, entry.flush_at));
                 let (promised_until, flush_at) = promised.unwrap_or((lease.expires_at, None));
                 self.place(

@@ -22,7 +22,7 @@ use leasehold_core::record::{BlobKey, Execution, Record, RecordKey};
 use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use ractor::ActorRef;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -75,7 +75,7 @@ pub struct State {
     pub(super) reserved: HashSet<Uuid>,
     /// Executions whose payload the store does not have.
     pub(super) without_payload: HashSet<Uuid>,
-    pub(super) told: HashMap<ReadyGroup, Told>,
+    pub(super) told: BTreeMap<ReadyGroup, Told>,
     pub(super) dirty_groups: BTreeSet<ReadyGroup>,
 
     pub(super) due: Window<(TimestampMs, Uuid)>,
@@ -128,7 +128,7 @@ impl State {
             reclaimable: BTreeMap::new(),
             reserved: HashSet::new(),
             without_payload: HashSet::new(),
-            told: HashMap::new(),
+            told: BTreeMap::new(),
             dirty_groups: BTreeSet::new(),
             due: Window::unknown(due_window),
             settling: HashSet::new(),

@@ -122,17 +122,19 @@ impl<K: Ord + Copy> Window<K> {
             self.edge = Some(*last);
         }
         self.entries.extend(found.iter().copied());
-        let log = std::mem::take(&mut self.log);
-        for logged in &log {
-            if logged.present {
-                self.place(logged.key);
-            } else {
+        // The bound is applied to the final state only: a bound met on the
+        // way would move the edge back, and the same scan would follow.
+        for logged in &self.log {
+            if !logged.present {
                 self.entries.remove(&logged.key);
+            } else if self.complete || self.edge.is_some_and(|edge| logged.key <= edge) {
+                self.entries.insert(logged.key);
             }
         }
-        self.log = log;
-        while self.entries.len() > self.capacity {
-            self.entries.pop_last();
+        if self.entries.len() > self.capacity {
+            while self.entries.len() > self.capacity {
+                self.entries.pop_last();
+            }
             self.complete = false;
             self.edge = self.entries.last().copied();
         }
@@ -184,6 +186,26 @@ mod tests {
         window.durable(1);
         window.finish_scan(&[7, 8], 4);
         assert_eq!(window.iter().collect::<Vec<_>>(), [8]);
+    }
+
+    #[test]
+    fn every_scan_gets_further_even_while_nothing_becomes_durable() {
+        let mut window = Window::unknown(4);
+        for key in 0..8 {
+            window.insert(key, 1);
+        }
+        for key in 0..8 {
+            window.remove(key, 1);
+        }
+        let stored = [10, 11, 12, 13, 14];
+        let (after, asked) = window.begin_scan().unwrap();
+        assert_eq!((after, asked), (None, 4));
+        window.finish_scan(&stored[..4], asked);
+        assert_eq!(window.iter().collect::<Vec<_>>(), [10, 11, 12, 13]);
+        for key in [10, 11, 12] {
+            window.remove(key, 1);
+        }
+        assert_eq!(window.begin_scan(), Some((Some(13), 3)));
     }
 
     #[test]

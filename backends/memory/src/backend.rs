@@ -44,6 +44,12 @@ impl MemoryBackend {
         Self { store, clock, faults, crashed: AtomicBool::new(false), exclusive: false }
     }
 
+    /// Kills the node as the end of its process would: no call returns any
+    /// more.
+    pub fn crash(&self) {
+        self.crashed.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
     /// Stands for a store on one machine, where opening it proves that the
     /// node before is gone. The driver sees to it that this is so.
     #[must_use]

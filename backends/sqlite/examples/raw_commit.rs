@@ -21,6 +21,7 @@ struct Arguments {
     synchronous: Synchronous,
     checkpoint_pages: Option<u32>,
     folder: Option<String>,
+    cache_kib: Option<u32>,
 }
 
 fn arguments() -> Arguments {
@@ -32,6 +33,7 @@ fn arguments() -> Arguments {
         synchronous: Synchronous::Full,
         checkpoint_pages: None,
         folder: None,
+        cache_kib: None,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -43,9 +45,12 @@ fn arguments() -> Arguments {
             "--run" => parsed.run = value().parse().expect("a number"),
             "--normal" => parsed.synchronous = Synchronous::Normal,
             "--checkpoint-pages" => parsed.checkpoint_pages = Some(value().parse().expect("a number")),
+            "--cache-kib" => parsed.cache_kib = Some(value().parse().expect("a number")),
             "--folder" => parsed.folder = Some(value()),
             _ => {
-                say("--executions N --batch N --partitions N --run N (neighbours of one partition) --normal --checkpoint-pages N --folder PATH");
+                say(
+                    "--executions N --batch N --partitions N --run N (neighbours of one partition) --normal --checkpoint-pages N --cache-kib N --folder PATH",
+                );
                 std::process::exit(2);
             }
         }
@@ -75,16 +80,23 @@ fn cpu_us() -> (f64, f64) {
     (writer, others)
 }
 
+/// Bytes handed to the system for writing, where it tells.
+fn written_bytes() -> f64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok()).unwrap_or(0.0)
+}
+
 /// What a phase is measured from.
 struct Since {
     at: Instant,
+    written: f64,
     stats: leasehold_sqlite::Stats,
     cpu: (f64, f64),
 }
 
 impl Since {
     fn now(engine: &Engine) -> Self {
-        Self { at: clock(), stats: engine.store.stats(), cpu: cpu_us() }
+        Self { at: clock(), written: written_bytes(), stats: engine.store.stats(), cpu: cpu_us() }
     }
 }
 
@@ -96,7 +108,7 @@ fn report(name: &str, engine: &Engine, executions: usize, since: &Since) {
     let batches = (now.commits - before.commits) as f64;
     let rows = (now.rows_written - before.rows_written) as f64;
     say(&format!(
-        "{name:<8} {:>9.0} executions/s {:>9.0} rows/s {:>8.3} ms/batch  {:>5.1} statements {:>4.1} trips {:>4.0} bytes/row {:>5.1} + {:>4.1} us cpu per execution (writer + others) wal {} MB",
+        "{name:<8} {:>9.0} executions/s {:>9.0} rows/s {:>8.3} ms/batch  {:>5.1} statements {:>4.1} trips {:>4.0} bytes/row {:>5.1} + {:>4.1} us cpu per execution (writer + others) {:>5.0} KB written/batch",
         executions as f64 / seconds,
         rows / seconds,
         seconds * 1000.0 / batches,
@@ -105,7 +117,7 @@ fn report(name: &str, engine: &Engine, executions: usize, since: &Since) {
         (now.bytes_bound - before.bytes_bound) as f64 / rows,
         (writer - since.cpu.0) / executions as f64,
         (others - since.cpu.1) / executions as f64,
-        engine.store.wal_bytes() >> 20,
+        (written_bytes() - since.written) / 1024.0 / batches,
     ));
 }
 
@@ -120,6 +132,9 @@ async fn main() {
     options.synchronous = arguments.synchronous;
     if let Some(pages) = arguments.checkpoint_pages {
         options.checkpoint_pages = pages;
+    }
+    if let Some(kib) = arguments.cache_kib {
+        options.writer_cache_kib = kib;
     }
     let partitions: Vec<u16> = (0..arguments.partitions).collect();
     let mut engine = support::engine_with(options, 7, &partitions).await;
@@ -150,6 +165,7 @@ async fn main() {
     // a few batches ago.
     let since = Since::now(&engine);
     let mut deciding = 0.0;
+    let mut took = Vec::new();
     let mut running: VecDeque<ExecutionId> = VecDeque::new();
     let mut waiting = ids.iter();
     loop {
@@ -171,8 +187,13 @@ async fn main() {
         }
         let batch = engine.batch(changes);
         deciding += at.elapsed().as_secs_f64();
+        let at = clock();
         engine.send(&batch).await.expect("a commit");
+        took.push(at.elapsed());
     }
+    took.sort();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
+    say(&format!("commits  p50 {:.2} p99 {:.2} max {:.1} ms", at(0.5), at(0.99), at(1.0)));
     report("drain", &engine, ids.len(), &since);
     say(&format!("         of which {:.0} % deciding", deciding * 100.0 / since.at.elapsed().as_secs_f64()));
 }

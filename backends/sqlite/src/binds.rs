@@ -24,6 +24,11 @@ impl Binds {
         Self { args, bytes: 0, failed: false, copy: recording.then(Vec::new) }
     }
 
+    /// For about so many values of a read.
+    pub(crate) fn for_read(values: usize) -> Self {
+        Self::with_capacity(values, false)
+    }
+
     fn add<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(&mut self, value: T, bytes: usize) {
         self.bytes += bytes as u64;
         self.failed |= self.args.add(value).is_err();

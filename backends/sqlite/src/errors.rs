@@ -8,7 +8,6 @@ mod code {
     pub const BUSY: i32 = 5;
     pub const LOCKED: i32 = 6;
     pub const NOMEM: i32 = 7;
-    pub const READONLY: i32 = 8;
     pub const INTERRUPT: i32 = 9;
     pub const IOERR: i32 = 10;
     pub const CORRUPT: i32 = 11;
@@ -44,7 +43,6 @@ pub(crate) fn classify(error: &sqlx::Error) -> Failure {
         Some(code::BUSY | code::LOCKED | code::NOMEM | code::INTERRUPT | code::SCHEMA) => Failure::Busy,
         Some(code::IOERR) => Failure::Io,
         Some(code::CORRUPT | code::NOTADB) => Failure::Corrupt,
-        Some(code::READONLY) => Failure::Permanent,
         Some(_) => Failure::Permanent,
         None => match error {
             sqlx::Error::PoolTimedOut => Failure::Busy,
@@ -89,6 +87,52 @@ pub(crate) fn of_write(error: &sqlx::Error, committing: bool, rolled_back: bool)
 }
 
 /// A stored value that cannot be read, with its table and row.
-pub(crate) fn corrupt(table: &str, row: impl std::fmt::Display, column: &str, why: impl std::fmt::Display) -> StoreError {
+pub(crate) fn corrupt(
+    table: &str,
+    row: impl std::fmt::Display,
+    column: &str,
+    why: impl std::fmt::Display,
+) -> StoreError {
     StoreError::Corrupt(EngineError::corruption(&format!("{table}[{row}]"), column, &why.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions, Executor};
+
+    async fn failing(sql: &'static str) -> sqlx::Error {
+        let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+        connection.execute(sql).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_constraint_is_permanent_once_it_is_rolled_back() {
+        let error = failing("CREATE TABLE t (x UNIQUE); INSERT INTO t VALUES (1), (1)").await;
+        assert_eq!(classify(&error), Failure::Permanent);
+        assert!(matches!(of_write(&error, false, true), StoreError::Permanent { .. }));
+        assert!(matches!(of_write(&error, false, false), StoreError::Unknown { .. }));
+        assert!(matches!(of_read(error), StoreError::Permanent { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_mistake_in_a_statement_is_permanent() {
+        assert_eq!(classify(&failing("SELECT x FROM nowhere").await), Failure::Permanent);
+    }
+
+    #[test]
+    fn a_lost_connection_leaves_only_a_commit_unknown() {
+        let error = sqlx::Error::WorkerCrashed;
+        assert!(matches!(of_write(&error, true, true), StoreError::Unknown { .. }));
+        assert!(matches!(of_write(&error, false, false), StoreError::Unknown { .. }));
+        assert!(matches!(of_write(&error, false, true), StoreError::Busy { .. }));
+    }
+
+    #[test]
+    fn an_unreadable_file_leaves_a_write_unknown_and_a_read_to_be_repeated() {
+        let error = || sqlx::Error::Io(std::io::Error::other("gone"));
+        assert!(matches!(of_write(&error(), false, true), StoreError::Unknown { .. }));
+        assert!(matches!(of_read(error()), StoreError::Busy { .. }));
+    }
 }

@@ -19,15 +19,25 @@
 //! connection that does not take the rollback is replaced. Only a failure
 //! that leaves open whether a commit counts is reported as unknown.
 
+#[cfg(test)]
+extern crate self as leasehold_sqlite;
+
 mod binds;
 mod errors;
+#[cfg(test)]
+mod failures;
 mod lock;
 mod open;
 mod options;
 mod ownership;
+#[cfg(test)]
+mod plan;
 mod prepare;
 mod read;
 mod stats;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod texts;
 mod wal;
 mod write;
@@ -149,11 +159,6 @@ impl SqliteBackend {
         (&self.readers).fetch_all(query).await.map_err(errors::of_read)
     }
 
-    /// An empty set of values for a read.
-    fn binds(&self, values: usize) -> Binds {
-        Binds::with_capacity(values, false)
-    }
-
     fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -193,7 +198,7 @@ impl Backend for SqliteBackend {
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        self.read("SELECT 1".into(), self.binds(0)).await.map(drop)
+        self.read("SELECT 1".into(), Binds::default()).await.map(drop)
     }
 
     async fn now(&self) -> StoreResult<TimestampMs> {
@@ -270,12 +275,7 @@ impl Backend for SqliteBackend {
         read::scan_due(self, partition, after, limit).await
     }
 
-    async fn scan_active(
-        &self,
-        partition: u16,
-        after: Option<Uuid>,
-        limit: usize,
-    ) -> StoreResult<Vec<Arc<Execution>>> {
+    async fn scan_active(&self, partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>> {
         read::scan_active(self, partition, after, limit).await
     }
 
@@ -310,12 +310,7 @@ impl Backend for SqliteBackend {
         read::list_lanes(self, after, limit).await
     }
 
-    async fn read_events(
-        &self,
-        partition: u16,
-        after: Option<EventId>,
-        limit: usize,
-    ) -> StoreResult<Vec<LoggedEvent>> {
+    async fn read_events(&self, partition: u16, after: Option<EventId>, limit: usize) -> StoreResult<Vec<LoggedEvent>> {
         read::read_events(self, partition, after, limit).await
     }
 

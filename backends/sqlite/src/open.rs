@@ -83,6 +83,7 @@ fn writing(options: &SqliteOptions, path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
+        .pragma("journal_size_limit", options.wal_limit_bytes.min(i64::MAX as u64).to_string())
         // Every statement of a batch in every size it is used in.
         .statement_cache_capacity(256)
         .thread_name(|number| format!("sqlite-writer-{number}"))

@@ -23,16 +23,17 @@ pub struct SqliteOptions {
     pub synchronous: Synchronous,
     /// How many connections read at the same time.
     pub readers: u32,
-    /// Page cache of the writing connection, in KiB.
+    /// Page cache of the writing connection, in KiB. SQLite walks all of it at
+    /// the end of many commits, so that more than the pages in use is a loss.
     pub writer_cache_kib: u32,
     /// Page cache of each reading connection, in KiB.
     pub reader_cache_kib: u32,
     /// After how many pages in the log a commit copies them into the database
     /// file on its way.
     pub checkpoint_pages: u32,
-    /// The size of the log beyond which every commit tries to empty it, and
-    /// [`SqliteBackend::is_wal_over_limit`] tells the engine to take no new
-    /// work until one succeeds.
+    /// The size of the log beyond which the store tries to copy it into the
+    /// database after a commit, and [`SqliteBackend::is_wal_over_limit`] tells
+    /// the engine to take no new work until that succeeds.
     ///
     /// [`SqliteBackend::is_wal_over_limit`]: crate::SqliteBackend::is_wal_over_limit
     pub wal_limit_bytes: u64,
@@ -48,7 +49,7 @@ impl SqliteOptions {
             path: path.into(),
             synchronous: Synchronous::Full,
             readers: 4,
-            writer_cache_kib: 64 * 1024,
+            writer_cache_kib: 16 * 1024,
             reader_cache_kib: 8 * 1024,
             checkpoint_pages: 4000,
             wal_limit_bytes: 1 << 30,

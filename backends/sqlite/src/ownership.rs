@@ -4,6 +4,7 @@
 //! so it falls between two batches, never into one.
 
 use crate::SqliteBackend;
+use crate::binds::Binds;
 use crate::errors;
 use crate::read::Column;
 use crate::texts::{ROWS_MAX, Shape, size_for};
@@ -93,7 +94,7 @@ pub(crate) async fn bury(store: &SqliteBackend, node: NodeId, proven_gone: bool)
 }
 
 pub(crate) async fn nodes(store: &SqliteBackend) -> StoreResult<Vec<NodeRow>> {
-    let rows = store.read(NODES.into(), store.binds(0)).await?;
+    let rows = store.read(NODES.into(), Binds::default()).await?;
     rows.iter()
         .map(|row| {
             let node = NodeId::from_uuid(Column::of(row, "nodes", &"?").uuid(0, "node")?);

@@ -9,7 +9,7 @@ use leasehold_core::partition::PartitionConfig;
 use uuid::Uuid;
 
 /// Migrations in order; the schema's version is how many were applied.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_initial.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_initial.sql")];
 
 /// Marks the file as ours: "LsHd".
 const APPLICATION_ID: i64 = 0x4c73_4864;
@@ -41,7 +41,11 @@ pub(crate) async fn prepare(store: &SqliteBackend, config: &PartitionConfig) -> 
     prepared
 }
 
-async fn prepare_in(store: &SqliteBackend, writer: &mut Writer, config: &PartitionConfig) -> StoreResult<StoreIdentity> {
+async fn prepare_in(
+    store: &SqliteBackend,
+    writer: &mut Writer,
+    config: &PartitionConfig,
+) -> StoreResult<StoreIdentity> {
     writer.run_plain("BEGIN IMMEDIATE").await?;
     let version = schema_version(writer, store.path_text()).await?;
     let known = match version {

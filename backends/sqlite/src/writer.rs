@@ -39,6 +39,11 @@ impl Step {
     pub(crate) fn new(sql: impl Into<Arc<str>>, binds: Binds) -> Self {
         Self { sql: sql.into(), binds, expect_changes: None, shape: None }
     }
+
+    /// What it does, for people.
+    pub(crate) fn name(&self) -> &'static str {
+        self.shape.map_or("statement", |(shape, _)| shape.name)
+    }
 }
 
 /// What one statement of a trip gave.
@@ -251,6 +256,14 @@ impl Writer {
             *sql = self.texts.get(shape, *size, AND_COMMIT);
         } else {
             steps.push(Step::new("COMMIT", self.binds(0)));
+        }
+    }
+
+    /// Loses the connection, as a thread that died would.
+    #[cfg(test)]
+    pub(crate) async fn lose_connection(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            connection.close().await.unwrap();
         }
     }
 

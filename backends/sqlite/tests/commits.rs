@@ -210,8 +210,7 @@ async fn a_batch_may_span_more_partitions_than_one_statement_compares() {
     let batch = engine.batch(changes);
     engine.store.take_partitions(engine.node, 7, &[3, 200], 0).await.unwrap();
     let outcomes = engine.send(&batch).await.unwrap();
-    let refused: Vec<usize> =
-        (0..256).filter(|partition| outcomes[*partition] == PartOutcome::Refused).collect();
+    let refused: Vec<usize> = (0..256).filter(|partition| outcomes[*partition] == PartOutcome::Refused).collect();
     assert_eq!(refused, [3, 200]);
     let landed = engine.store.landed(&batch).await.unwrap();
     assert_eq!(landed.iter().filter(|landed| !**landed).count(), 2);
@@ -247,7 +246,7 @@ async fn the_number_of_statements_does_not_grow_with_the_batch() {
             claimed.round_trips - created.round_trips,
         ));
         assert_eq!(claimed.commits - before.commits, 2);
-        assert_eq!(claimed.rows_written - before.rows_written, 4 * size as u64);
+        assert_eq!(claimed.rows_written - before.rows_written, 4 * u64::from(size));
     }
     // BEGIN, head, heads compared, two tables, COMMIT.
     assert_eq!(counts, [(6, 3, 6, 3); 2]);

@@ -22,11 +22,12 @@ fn group(lane: &'static str, requirements: &[&str]) -> ReadyGroup {
 /// Creates an execution of a group.
 async fn create_in(engine: &mut Engine, lane: &'static str, requirements: &[&str], priority: i32) -> ExecutionId {
     let id = engine.id(1);
-    let mut command = engine.create_command(id);
+    let mut command = support::create_command(id);
     command.lane_id = LaneId::new(lane);
     command.priority = priority;
     if !requirements.is_empty() {
-        let policy = format!(r#"{{"routing_requirements":{{"required_capabilities":["{}"]}}}}"#, requirements.join("\",\""));
+        let policy =
+            format!(r#"{{"routing_requirements":{{"required_capabilities":["{}"]}}}}"#, requirements.join("\",\""));
         command.policy_json = Some(Bytes::from(policy));
     }
     let (partition, changes, _) = engine.decide(command);
@@ -47,13 +48,8 @@ async fn groups_are_listed_once_each_and_page_by_page() {
     {
         create_in(&mut engine, lane, requirements, 0).await;
     }
-    let expected = [
-        group("a", &[]),
-        group("a", &["gpu"]),
-        group("b", &[]),
-        group("b", &["cpu"]),
-        group("b", &["cpu", "disk"]),
-    ];
+    let expected =
+        [group("a", &[]), group("a", &["gpu"]), group("b", &[]), group("b", &["cpu"]), group("b", &["cpu", "disk"])];
     assert_eq!(engine.store.ready_groups(1, None, 100).await.unwrap(), expected);
     assert_eq!(engine.store.ready_groups(1, None, 2).await.unwrap(), expected[..2]);
     assert_eq!(engine.store.ready_groups(1, Some(&expected[1]), 2).await.unwrap(), expected[2..4]);
@@ -105,7 +101,7 @@ async fn timers_come_by_time_and_go_with_their_cause() {
     let mut engine = engine(&folder).await;
     let mut delayed = Vec::new();
     for after in [300, 100, 200] {
-        let mut command = engine.create_command(engine.id(1));
+        let mut command = support::create_command(engine.id(1));
         command.delay_until = Some(START.plus(after));
         delayed.push((START.plus(after), command.execution_id.uuid()));
         let (partition, changes, _) = engine.decide(command);

@@ -58,16 +58,16 @@ async fn recorded_transactions_replay_to_the_same_rows() {
 }
 
 #[tokio::test]
-async fn a_log_beyond_its_limit_is_emptied_by_the_next_commit() {
+async fn a_log_beyond_its_limit_starts_over_with_the_next_commits() {
     let folder = tempdir().unwrap();
     let mut options = options(&folder);
     options.wal_limit_bytes = 100_000;
     options.checkpoint_pages = 1_000_000;
     let mut engine = engine_with(options, 1, &[1]).await;
-    for _ in 0..10 {
+    for _ in 0..20 {
         engine.created([1; 20]).await;
         engine.clock.advance(1000);
-        assert!(engine.store.wal_bytes() <= 200_000);
+        assert!(engine.store.wal_bytes() <= 250_000, "{}", engine.store.wal_bytes());
         assert!(!engine.store.is_wal_over_limit());
     }
 }
@@ -77,7 +77,6 @@ async fn a_log_that_a_reader_holds_is_over_its_limit_until_the_reader_ends() {
     let folder = tempdir().unwrap();
     let mut options = options(&folder);
     options.wal_limit_bytes = 100_000;
-    options.busy_timeout = std::time::Duration::from_millis(10);
     let mut engine = engine_with(options, 1, &[1]).await;
     let mut reader = raw_options(&folder.path().join("store.db")).connect().await.unwrap();
     reader.execute("BEGIN; SELECT * FROM nodes").await.unwrap();
@@ -91,6 +90,8 @@ async fn a_log_that_a_reader_holds_is_over_its_limit_until_the_reader_ends() {
     engine.clock.advance(1000);
     engine.created([1]).await;
     assert!(!engine.store.is_wal_over_limit());
-    assert_eq!(engine.store.wal_bytes(), 0);
+    engine.created([1]).await;
+    engine.created([1]).await;
+    assert!(engine.store.wal_bytes() <= 100_000, "{}", engine.store.wal_bytes());
     reader.close().await.unwrap();
 }

@@ -30,7 +30,7 @@ async fn index_is_as_derived(engine: &Engine, id: ExecutionId) {
 /// An execution with an idempotency key and a policy that retries.
 async fn keyed(engine: &mut Engine) -> ExecutionId {
     let id = engine.id(1);
-    let mut command = engine.create_command(id);
+    let mut command = support::create_command(id);
     command.idempotency_key = Some("order-17".into());
     command.policy_json =
         Some(Bytes::from_static(br#"{"retry_policy":{"max_retries":3,"backoff":{"type":"fixed","delay_ms":10}}}"#));
@@ -100,8 +100,8 @@ async fn every_kind_of_record_reads_back_in_the_order_asked_for() {
         }
     }
     assert_eq!(loaded.blobs[0], None);
-    assert_eq!(loaded.blobs[1], Some(engine.create_command(id).input_payload));
-    assert_eq!(engine.store.list_attempts(id, None, 10).await.unwrap(), [attempt.clone()]);
+    assert_eq!(loaded.blobs[1], Some(support::create_command(id).input_payload));
+    assert_eq!(engine.store.list_attempts(id, None, 10).await.unwrap(), vec![attempt.clone()]);
     assert_eq!(engine.store.list_attempts(id, Some(attempt.index), 10).await.unwrap(), []);
     // Nothing of it is in another partition.
     let elsewhere = engine.store.load(2, &keys, &blobs).await.unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Column, execution, page};
 use crate::SqliteBackend;
+use crate::binds::Binds;
 use crate::write::number;
 use leasehold_backend::{ExpiredLease, ExpiredLeaseCursor, LoggedEvent, StoreResult, StoredIndex};
 use leasehold_core::event::EventId;
@@ -12,28 +13,29 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Executions of a partition by id.
-const EXECUTIONS: &str = "SELECT id, record FROM executions WHERE partition = ? AND id > ? ORDER BY id LIMIT ?";
+pub(super) const EXECUTIONS: &str =
+    "SELECT id, record FROM executions WHERE partition = ? AND id > ? ORDER BY id LIMIT ?";
 
 /// Active executions whose lease ran out. Reads the entries of all that are
 /// active: an index by expiry would have to be rewritten by every renewal,
 /// and the engine itself never asks.
-const EXPIRED: &str = "SELECT id, record, partition FROM executions \
+pub(super) const EXPIRED: &str = "SELECT id, record, partition FROM executions \
     WHERE queue = 'active' AND lease_expires_at <= ? AND (lease_expires_at, partition, id) > (?, ?, ?) \
     ORDER BY lease_expires_at, partition, id LIMIT ?";
 
 /// Former attempts of an execution.
-const ATTEMPTS: &str = "SELECT idx, record FROM attempts \
+pub(super) const ATTEMPTS: &str = "SELECT idx, record FROM attempts \
     WHERE execution = ? AND partition = ? AND idx > ? ORDER BY idx LIMIT ?";
 
 /// Lanes of all partitions by name.
-const LANES: &str = "SELECT DISTINCT lane FROM lanes WHERE lane > ? ORDER BY lane LIMIT ?";
+pub(super) const LANES: &str = "SELECT DISTINCT lane FROM lanes WHERE lane > ? ORDER BY lane LIMIT ?";
 
 /// Events of a partition in commit order.
-const EVENTS: &str = "SELECT epoch, number, record FROM events \
+pub(super) const EVENTS: &str = "SELECT epoch, number, record FROM events \
     WHERE partition = ? AND (epoch, number) > (?, ?) ORDER BY epoch, number LIMIT ?";
 
 /// The index columns of one execution.
-const INDEX: &str = "SELECT queue, lane, score, due_at FROM executions WHERE partition = ? AND id = ?";
+pub(super) const INDEX: &str = "SELECT queue, lane, score, due_at FROM executions WHERE partition = ? AND id = ?";
 
 pub(crate) async fn list_executions(
     store: &SqliteBackend,
@@ -41,7 +43,7 @@ pub(crate) async fn list_executions(
     after: Option<Uuid>,
     limit: usize,
 ) -> StoreResult<Vec<Arc<Execution>>> {
-    let mut binds = store.binds(3);
+    let mut binds = Binds::for_read(3);
     binds.int(i64::from(partition));
     binds.bytes(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
     binds.int(page(limit));
@@ -54,19 +56,16 @@ pub(crate) async fn list_expired_leases(
     after: Option<&ExpiredLeaseCursor>,
     limit: usize,
 ) -> StoreResult<Vec<ExpiredLease>> {
-    let mut binds = store.binds(5);
+    let mut binds = Binds::for_read(5);
     binds.int(as_of.0);
-    match after {
-        Some(after) => {
-            binds.int(after.expires_at.0);
-            binds.int(i64::from(after.execution_id.partition()));
-            binds.uuid(after.execution_id.uuid());
-        }
-        None => {
-            binds.int(i64::MIN);
-            binds.int(-1);
-            binds.bytes(Vec::new());
-        }
+    if let Some(after) = after {
+        binds.int(after.expires_at.0);
+        binds.int(i64::from(after.execution_id.partition()));
+        binds.uuid(after.execution_id.uuid());
+    } else {
+        binds.int(i64::MIN);
+        binds.int(-1);
+        binds.bytes(Vec::new());
     }
     binds.int(page(limit));
     let rows = store.read(EXPIRED.into(), binds).await?;
@@ -94,7 +93,7 @@ pub(crate) async fn list_attempts(
     after: Option<AttemptIndex>,
     limit: usize,
 ) -> StoreResult<Vec<Arc<Attempt>>> {
-    let mut binds = store.binds(4);
+    let mut binds = Binds::for_read(4);
     binds.uuid(execution.uuid());
     binds.int(i64::from(execution.partition()));
     binds.int(after.map_or(-1, |index| i64::from(index.0)));
@@ -108,7 +107,7 @@ pub(crate) async fn list_lanes(
     after: Option<&LaneId>,
     limit: usize,
 ) -> StoreResult<Vec<LaneId>> {
-    let mut binds = store.binds(2);
+    let mut binds = Binds::for_read(2);
     binds.text(after.map_or("", LaneId::as_str));
     binds.int(page(limit));
     let rows = store.read(LANES.into(), binds).await?;
@@ -126,7 +125,7 @@ pub(crate) async fn read_events(
     after: Option<EventId>,
     limit: usize,
 ) -> StoreResult<Vec<LoggedEvent>> {
-    let mut binds = store.binds(4);
+    let mut binds = Binds::for_read(4);
     let after = after.unwrap_or(EventId { epoch: 0, number: 0 });
     binds.int(i64::from(partition));
     binds.int(number("ownership epoch", after.epoch)?);
@@ -144,7 +143,7 @@ pub(crate) async fn read_events(
 }
 
 pub(crate) async fn stored_index(store: &SqliteBackend, execution: ExecutionId) -> StoreResult<Option<StoredIndex>> {
-    let mut binds = store.binds(2);
+    let mut binds = Binds::for_read(2);
     binds.int(i64::from(execution.partition()));
     binds.uuid(execution.uuid());
     let rows = store.read(INDEX.into(), binds).await?;

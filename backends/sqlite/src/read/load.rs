@@ -1,7 +1,8 @@
 //! Loading records and blobs by key.
 //!
 //! Keys of several kinds are looked up by one statement, so that all of them
-//! come from one snapshot in one trip.
+//! come from one snapshot in one trip. The join is a `CROSS JOIN`, which keeps
+//! SQLite from visiting the table and looking its rows up among the keys.
 
 use super::Column;
 use crate::SqliteBackend;
@@ -23,7 +24,7 @@ const KEYS_MAX: usize = 4096;
 
 /// What a row of the answer is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Execution,
     Attempt,
     Idempotency,
@@ -32,10 +33,10 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Execution, Self::Attempt, Self::Idempotency, Self::Lane, Self::Blob];
+    pub(super) const ALL: [Self; 5] = [Self::Execution, Self::Attempt, Self::Idempotency, Self::Lane, Self::Blob];
 
     /// How many values name one row.
-    const fn columns(self) -> usize {
+    pub(super) const fn columns(self) -> usize {
         match self {
             Self::Execution | Self::Lane => 2,
             Self::Attempt | Self::Idempotency | Self::Blob => 3,
@@ -44,28 +45,28 @@ impl Kind {
 
     /// The answer's columns and how they are found. Each answer is (kind,
     /// position, four columns of that kind).
-    const fn query(self) -> (&'static str, &'static str) {
+    pub(super) const fn query(self) -> (&'static str, &'static str) {
         match self {
             Self::Execution => (
                 "SELECT 0, v.column1, t.record, NULL, NULL FROM (VALUES ",
-                ") AS v JOIN executions AS t ON t.partition = ?1 AND t.id = v.column2",
+                ") AS v CROSS JOIN executions AS t ON t.partition = ?1 AND t.id = v.column2",
             ),
             Self::Attempt => (
                 "SELECT 1, v.column1, t.record, NULL, NULL FROM (VALUES ",
-                ") AS v JOIN attempts AS t ON t.execution = v.column2 AND t.partition = ?1 AND t.idx = v.column3",
+                ") AS v CROSS JOIN attempts AS t ON t.execution = v.column2 AND t.partition = ?1 AND t.idx = v.column3",
             ),
             Self::Idempotency => (
                 "SELECT 2, v.column1, t.execution, t.execution_partition, t.expires_at FROM (VALUES ",
-                ") AS v JOIN idempotency AS t \
+                ") AS v CROSS JOIN idempotency AS t \
                  ON t.partition = ?1 AND t.namespace = v.column2 AND t.key = v.column3",
             ),
             Self::Lane => (
                 "SELECT 3, v.column1, t.state, t.registered_at, NULL FROM (VALUES ",
-                ") AS v JOIN lanes AS t ON t.lane = v.column2 AND t.partition = ?1",
+                ") AS v CROSS JOIN lanes AS t ON t.lane = v.column2 AND t.partition = ?1",
             ),
             Self::Blob => (
                 "SELECT 4, v.column1, t.bytes, NULL, NULL FROM (VALUES ",
-                ") AS v JOIN blobs AS t ON t.execution = v.column2 AND t.partition = ?1 AND t.kind = v.column3",
+                ") AS v CROSS JOIN blobs AS t ON t.execution = v.column2 AND t.partition = ?1 AND t.kind = v.column3",
             ),
         }
     }
@@ -96,7 +97,7 @@ pub(crate) async fn load(
     if keys.is_empty() && blobs.is_empty() {
         return Ok(loaded);
     }
-    let (sql, binds) = statement(store, partition, keys, blobs);
+    let (sql, binds) = statement(partition, keys, blobs);
     for row in &store.read(sql, binds).await? {
         let column = Column::of(row, "load", &partition);
         let (kind, at) = (column.count(0, "kind")?, column.count(1, "position")? as usize);
@@ -114,8 +115,8 @@ pub(crate) async fn load(
 /// One `SELECT` per kind that is asked for, as one statement. Positions are
 /// written into the text of a size, so that few texts exist: position `n` of
 /// a kind is bound beside its key.
-fn statement(store: &SqliteBackend, partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> (Arc<str>, Binds) {
-    let mut binds = store.binds(1 + (keys.len() + blobs.len()) * 6);
+fn statement(partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> (Arc<str>, Binds) {
+    let mut binds = Binds::for_read(1 + (keys.len() + blobs.len()) * 6);
     binds.int(i64::from(partition));
     let mut sql = String::new();
     // Every value is numbered, since the partition is used many times.

@@ -5,6 +5,8 @@
 
 mod lists;
 mod load;
+#[cfg(test)]
+mod plans;
 mod ready;
 mod scans;
 

@@ -2,6 +2,7 @@
 
 use super::{Column, execution, page};
 use crate::SqliteBackend;
+use crate::binds::Binds;
 use leasehold_backend::{DueEntry, StoreResult};
 use leasehold_core::record::Execution;
 use leasehold_core::time::TimestampMs;
@@ -9,11 +10,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// Timers in the order in which they are due.
-const DUE: &str = "SELECT due_at, id FROM executions \
+pub(super) const DUE: &str = "SELECT due_at, id FROM executions \
     WHERE due_at IS NOT NULL AND partition = ? AND (due_at, id) > (?, ?) ORDER BY due_at, id LIMIT ?";
 
 /// Active executions by id.
-const ACTIVE: &str = "SELECT id, record FROM executions \
+pub(super) const ACTIVE: &str = "SELECT id, record FROM executions \
     WHERE queue = 'active' AND partition = ? AND id > ? ORDER BY id LIMIT ?";
 
 pub(crate) async fn scan_due(
@@ -22,17 +23,14 @@ pub(crate) async fn scan_due(
     after: Option<(TimestampMs, Uuid)>,
     limit: usize,
 ) -> StoreResult<Vec<DueEntry>> {
-    let mut binds = store.binds(4);
+    let mut binds = Binds::for_read(4);
     binds.int(i64::from(partition));
-    match after {
-        Some((at, id)) => {
-            binds.int(at.0);
-            binds.uuid(id);
-        }
-        None => {
-            binds.int(i64::MIN);
-            binds.bytes(Vec::new());
-        }
+    if let Some((at, id)) = after {
+        binds.int(at.0);
+        binds.uuid(id);
+    } else {
+        binds.int(i64::MIN);
+        binds.bytes(Vec::new());
     }
     binds.int(page(limit));
     let rows = store.read(DUE.into(), binds).await?;
@@ -50,7 +48,7 @@ pub(crate) async fn scan_active(
     after: Option<Uuid>,
     limit: usize,
 ) -> StoreResult<Vec<Arc<Execution>>> {
-    let mut binds = store.binds(3);
+    let mut binds = Binds::for_read(3);
     binds.int(i64::from(partition));
     binds.bytes(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
     binds.int(page(limit));

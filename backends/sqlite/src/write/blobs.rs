@@ -6,7 +6,7 @@ use crate::writer::{Step, Writer};
 use leasehold_core::record::BlobKey;
 
 /// Writes blobs, over what was there.
-static PUT: Shape = Shape {
+pub(super) static PUT: Shape = Shape {
     name: "put blobs",
     head: "INSERT OR REPLACE INTO blobs (execution, partition, kind, bytes) SELECT * FROM (VALUES ",
     columns: 4,
@@ -14,11 +14,11 @@ static PUT: Shape = Shape {
 };
 
 /// Removes blobs.
-static DELETE: Shape = Shape {
+pub(super) static DELETE: Shape = Shape {
     name: "delete blobs",
-    head: "DELETE FROM blobs WHERE (execution, partition, kind) IN (VALUES ",
+    head: "DELETE FROM blobs WHERE (execution, partition, kind) IN (SELECT * FROM (VALUES ",
     columns: 3,
-    tail: ")",
+    tail: "))",
 };
 
 pub(super) fn put(writer: &mut Writer, rows: Vec<In<(BlobKey, Vec<u8>)>>) -> Vec<Step> {

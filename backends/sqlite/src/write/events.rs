@@ -5,9 +5,9 @@ use crate::texts::Shape;
 use crate::writer::{Step, Writer};
 
 /// Appends events.
-static APPEND: Shape = Shape {
+pub(super) static APPEND: Shape = Shape {
     name: "append events",
-    head: "INSERT INTO events (partition, epoch, number, execution, at, record) SELECT * FROM (VALUES ",
+    head: "INSERT OR ROLLBACK INTO events (partition, epoch, number, execution, at, record) SELECT * FROM (VALUES ",
     columns: 6,
     tail: ") WHERE column1 IS NOT NULL",
 };

@@ -4,15 +4,16 @@ use super::rows::{EncodedExecution, In};
 use crate::binds::Binds;
 use crate::texts::Shape;
 use crate::writer::{Step, Writer};
+use leasehold_core::ids::WorkerInstanceId;
 use leasehold_core::index::{self, Queue};
 use leasehold_core::record::Execution;
 use uuid::Uuid;
 
 /// Adds executions. One that exists already is an error: a create never
 /// overwrites.
-static INSERT: Shape = Shape {
+pub(super) static INSERT: Shape = Shape {
     name: "insert executions",
-    head: "INSERT INTO executions (partition, id, namespace, kind, requirements, created_at, lane, priority, \
+    head: "INSERT OR ROLLBACK INTO executions (partition, id, namespace, kind, requirements, created_at, lane, priority, \
            lifecycle_phase, public_state, queue, score, due_at, lease_expires_at, worker_instance, completed_at, \
            record) SELECT * FROM (VALUES ",
     columns: 17,
@@ -20,9 +21,9 @@ static INSERT: Shape = Shape {
 };
 
 /// Writes what of an execution can change.
-static UPDATE: Shape = Shape {
+pub(super) static UPDATE: Shape = Shape {
     name: "update executions",
-    head: "UPDATE executions SET lane = v.column3, priority = v.column4, lifecycle_phase = v.column5, \
+    head: "UPDATE OR ROLLBACK executions SET lane = v.column3, priority = v.column4, lifecycle_phase = v.column5, \
            public_state = v.column6, queue = v.column7, score = v.column8, due_at = v.column9, \
            lease_expires_at = v.column10, worker_instance = v.column11, completed_at = v.column12, \
            record = v.column13 FROM (VALUES ",
@@ -31,15 +32,15 @@ static UPDATE: Shape = Shape {
 };
 
 /// Removes executions.
-static DELETE: Shape = Shape {
+pub(super) static DELETE: Shape = Shape {
     name: "delete executions",
-    head: "DELETE FROM executions WHERE (partition, id) IN (VALUES ",
+    head: "DELETE FROM executions WHERE rowid IN (SELECT e.rowid FROM (VALUES ",
     columns: 2,
-    tail: ")",
+    tail: ") AS v CROSS JOIN executions AS e ON e.partition = v.column1 AND e.id = v.column2)",
 };
 
 pub(super) fn insert(writer: &mut Writer, rows: Vec<In<EncodedExecution>>) -> Vec<Step> {
-    writer.steps(&INSERT, rows, true, |(partition, row), binds| {
+    writer.steps(&INSERT, rows, false, |(partition, row), binds| {
         let execution = &*row.execution;
         binds.int(i64::from(partition));
         binds.uuid(execution.id.uuid());
@@ -83,6 +84,6 @@ fn bind_changing(execution: &Execution, binds: &mut Binds) {
     binds.int(entries.queue.score());
     binds.maybe_int(entries.due_at.map(|at| at.0));
     binds.maybe_int(lease_expires_at.map(|at| at.0));
-    binds.maybe_text(entries.held_by.as_ref().map(|worker| worker.as_str()));
+    binds.maybe_text(entries.held_by.as_ref().map(WorkerInstanceId::as_str));
     binds.maybe_int(execution.completed_at.map(|at| at.0));
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// Opens the transaction, advances the node's head if it is alive and at the
 /// expected place, and lists the parts whose partition has another owner.
-static ADVANCE: Shape = Shape {
+pub(super) static ADVANCE: Shape = Shape {
     name: "advance",
     head: "BEGIN IMMEDIATE; \
            UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
@@ -33,7 +33,7 @@ const ADVANCE_ONLY: &str = "BEGIN IMMEDIATE; \
     WHERE node = ? AND commit_seq = ? AND dead = 0";
 
 /// Lists further parts of a batch over very many partitions.
-static COMPARE: Shape = Shape {
+pub(super) static COMPARE: Shape = Shape {
     name: "compare",
     head: "SELECT v.column1 FROM (VALUES ",
     columns: 3,

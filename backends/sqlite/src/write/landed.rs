@@ -2,6 +2,7 @@
 
 use super::rows::number;
 use crate::SqliteBackend;
+use crate::binds::Binds;
 use crate::read::Column;
 use leasehold_backend::{Batch, StoreError, StoreResult};
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ const HEAD: &str = "SELECT commit_seq, refused FROM nodes WHERE node = ?";
 /// either where this batch found it or one further; only that last commit's
 /// refusals have to be remembered.
 pub(crate) async fn landed(store: &SqliteBackend, batch: &Batch) -> StoreResult<Vec<bool>> {
-    let mut binds = store.binds(1);
+    let mut binds = Binds::for_read(1);
     binds.uuid(batch.node.as_uuid());
     let rows = store.read(HEAD.into(), binds).await?;
     let Some(row) = rows.first() else {

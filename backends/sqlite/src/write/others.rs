@@ -9,7 +9,7 @@ use leasehold_core::record::{Attempt, AttemptKey, Idempotency, IdempotencyKey, L
 use std::sync::Arc;
 
 /// Writes attempts, over what was there.
-static PUT_ATTEMPTS: Shape = Shape {
+pub(super) static PUT_ATTEMPTS: Shape = Shape {
     name: "put attempts",
     head: "INSERT OR REPLACE INTO attempts (execution, partition, idx, record) SELECT * FROM (VALUES ",
     columns: 4,
@@ -17,15 +17,15 @@ static PUT_ATTEMPTS: Shape = Shape {
 };
 
 /// Removes attempts.
-static DELETE_ATTEMPTS: Shape = Shape {
+pub(super) static DELETE_ATTEMPTS: Shape = Shape {
     name: "delete attempts",
-    head: "DELETE FROM attempts WHERE (execution, partition, idx) IN (VALUES ",
+    head: "DELETE FROM attempts WHERE (execution, partition, idx) IN (SELECT * FROM (VALUES ",
     columns: 3,
-    tail: ")",
+    tail: "))",
 };
 
 /// Writes idempotency keys, over what was there.
-static PUT_IDEMPOTENCY: Shape = Shape {
+pub(super) static PUT_IDEMPOTENCY: Shape = Shape {
     name: "put idempotency",
     head: "INSERT OR REPLACE INTO idempotency (partition, namespace, key, execution_partition, execution, expires_at) \
            SELECT * FROM (VALUES ",
@@ -34,15 +34,15 @@ static PUT_IDEMPOTENCY: Shape = Shape {
 };
 
 /// Removes idempotency keys.
-static DELETE_IDEMPOTENCY: Shape = Shape {
+pub(super) static DELETE_IDEMPOTENCY: Shape = Shape {
     name: "delete idempotency",
-    head: "DELETE FROM idempotency WHERE (partition, namespace, key) IN (VALUES ",
+    head: "DELETE FROM idempotency WHERE (partition, namespace, key) IN (SELECT * FROM (VALUES ",
     columns: 3,
-    tail: ")",
+    tail: "))",
 };
 
 /// Writes lanes, over what was there.
-static PUT_LANES: Shape = Shape {
+pub(super) static PUT_LANES: Shape = Shape {
     name: "put lanes",
     head: "INSERT OR REPLACE INTO lanes (lane, partition, state, registered_at) SELECT * FROM (VALUES ",
     columns: 4,
@@ -50,11 +50,11 @@ static PUT_LANES: Shape = Shape {
 };
 
 /// Removes lanes.
-static DELETE_LANES: Shape = Shape {
+pub(super) static DELETE_LANES: Shape = Shape {
     name: "delete lanes",
-    head: "DELETE FROM lanes WHERE (lane, partition) IN (VALUES ",
+    head: "DELETE FROM lanes WHERE (lane, partition) IN (SELECT * FROM (VALUES ",
     columns: 2,
-    tail: ")",
+    tail: "))",
 };
 
 pub(super) fn put_attempts(writer: &mut Writer, rows: Vec<In<(Arc<Attempt>, Vec<u8>)>>) -> Vec<Step> {

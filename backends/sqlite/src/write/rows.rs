@@ -5,8 +5,10 @@ use crate::writer::{Step, Writer};
 use leasehold_backend::{Batch, Part, StoreError, StoreResult};
 use leasehold_core::codec;
 use leasehold_core::decision::Change;
-use leasehold_core::record::{Attempt, AttemptKey, BlobKey, Execution, Idempotency, IdempotencyKey, Lane, Record, RecordKey};
 use leasehold_core::ids::LaneId;
+use leasehold_core::record::{
+    Attempt, AttemptKey, BlobKey, Execution, Idempotency, IdempotencyKey, Lane, Record, RecordKey,
+};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;

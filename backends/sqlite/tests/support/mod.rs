@@ -141,26 +141,8 @@ impl Engine {
         (partition, decision.changes, outcome)
     }
 
-    pub fn create_command(&self, id: ExecutionId) -> CreateExecution {
-        CreateExecution {
-            execution_id: id,
-            namespace: Namespace::new("tests"),
-            lane_id: LaneId::new("default"),
-            execution_kind: "send_mail".into(),
-            input_payload: Bytes::from_static(br#"{"to":"somebody@example.org","subject":"hello","body":"a few words"}"#),
-            payload_encoding: None,
-            priority: 0,
-            creator_identity: "tests".into(),
-            idempotency_key: None,
-            tags: BTreeMap::new(),
-            policy_json: None,
-            delay_until: None,
-            execution_deadline_at: None,
-        }
-    }
-
     pub fn create(&mut self, id: ExecutionId) -> (u16, ChangeSet) {
-        let (partition, changes, _) = self.decide(self.create_command(id));
+        let (partition, changes, _) = self.decide(create_command(id));
         (partition, changes)
     }
 
@@ -240,4 +222,23 @@ impl Engine {
 /// The node that [`engine_with`] makes of a seed.
 pub fn engine_node(seed: u64) -> NodeId {
     NodeId::from_uuid(SeededEntropy::new(seed).uuid())
+}
+
+/// The plainest create.
+pub fn create_command(id: ExecutionId) -> CreateExecution {
+    CreateExecution {
+        execution_id: id,
+        namespace: Namespace::new("tests"),
+        lane_id: LaneId::new("default"),
+        execution_kind: "send_mail".into(),
+        input_payload: Bytes::from_static(br#"{"to":"somebody@example.org","subject":"hello","body":"a few words"}"#),
+        payload_encoding: None,
+        priority: 0,
+        creator_identity: "tests".into(),
+        idempotency_key: None,
+        tags: BTreeMap::new(),
+        policy_json: None,
+        delay_until: None,
+        execution_deadline_at: None,
+    }
 }

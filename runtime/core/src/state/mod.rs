@@ -2,7 +2,7 @@
 //! public label.
 //!
 //! The fields of [`StateVector`] are private. Values come from the named
-//! transitions in [`transition`], so an illegal vector cannot be built in
+//! transitions of [`StateVector`], so an illegal vector cannot be built in
 //! memory, and [`StateVector::from_parts`] refuses one that a store hands out.
 
 mod dimension;

@@ -36,6 +36,7 @@ fn a_past_delay_is_accepted_and_due_at_once() {
     let Staged { mut world, id, fence } = S::Leased.stage();
     world.run(Delay { execution_id: id, fence, source: holder(), delay_until: START }).unwrap();
     assert_eq!(world.public_state(id), PublicState::Delayed);
+    assert_eq!(world.queue(id), Queue::Delayed { wake_at: START });
     assert_eq!(world.run(PromoteDelayed { execution_id: id }).unwrap().as_str(), "promoted");
     assert_eq!(world.public_state(id), PublicState::Resumable);
 }

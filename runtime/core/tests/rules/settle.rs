@@ -67,6 +67,16 @@ fn a_timeout_due_before_the_lapse_leaves_no_lapse() {
 }
 
 #[test]
+fn a_lapse_and_a_timeout_in_the_same_millisecond_are_both_told() {
+    let mut world = World::new();
+    let id = world.create();
+    world.claim_with(id, |args| args.attempt_timeout_ms = Some(TTL_MS));
+    world.pass(TTL_MS);
+    let done = run(&mut world, id);
+    assert_eq!((done.lease_expired, done.expired), (true, Some(ExpirePhase::AttemptTimeout)));
+}
+
+#[test]
 fn a_delay_that_is_over_wakes_even_when_the_deadline_ends_it_next() {
     let mut world = World::new();
     let id = world.create_with(|args| {

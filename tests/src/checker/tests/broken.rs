@@ -6,10 +6,10 @@ use super::workbench::{
     revocation, tell_twice,
 };
 use crate::checker::{Report, Rule};
-use leasehold_core::command::{ChangePriority, MarkLeaseExpired};
+use leasehold_core::command::{ChangePriority, ClaimedExecution, MarkLeaseExpired};
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::event::{Fact, LeaseFact};
-use leasehold_core::ids::{AttemptIndex, ExecutionId, LeaseId};
+use leasehold_core::ids::{AttemptIndex, ExecutionId, LeaseEpoch, LeaseId};
 use leasehold_core::record::{Record, RecordKey};
 use leasehold_core::state::{AttemptLifecycle, TerminalOutcome};
 use leasehold_core::time::TimestampMs;
@@ -48,6 +48,17 @@ fn is(fact: &Fact, kind: &str) -> bool {
 
 fn each_fact(set: &mut ChangeSet, f: impl Fn(&mut Fact)) {
     set.events.iter_mut().flat_map(|event| &mut event.facts).for_each(f);
+}
+
+fn fact_of(claimed: &ClaimedExecution, what: LeaseFact) -> Fact {
+    Fact::Lease {
+        what,
+        lease_id: claimed.lease_id,
+        lease_epoch: claimed.lease_epoch,
+        attempt_index: claimed.attempt_index,
+        attempt_id: claimed.attempt_id,
+        worker_instance_id: claimed.worker_instance_id.clone(),
+    }
 }
 
 fn priority(execution_id: ExecutionId, new_priority: i32) -> ChangePriority {
@@ -279,5 +290,99 @@ broken! {
     a_priority_other_than_told_is_found: Priority, async |bench: &mut Workbench| {
         let id = bench.created().await;
         bench.run_but(priority(id, 9), |set| alter(set, |execution| execution.priority = 7)).await;
+    };
+    a_ready_group_that_is_not_listed_is_found: ReadyScan, async |bench: &mut Workbench| {
+        let creation = bench.creation();
+        bench.run_but(creation, |set| {
+            for change in &mut set.changes {
+                change.old = change.new.clone();
+            }
+        }).await;
+    };
+    a_reclaim_of_a_lease_that_was_given_back_is_found: LeaseSuccession, async |bench: &mut Workbench| {
+        let lapsed = bench.lapsed().await;
+        let claim = bench.claim(lapsed.execution_id);
+        bench.run_but(claim, |set| {
+            let released = LeaseFact::Released { reason: "test".to_owned() };
+            set.events[0].facts.insert(0, fact_of(&lapsed, released));
+        }).await;
+    };
+    a_reclaim_of_another_epoch_is_found: LeaseSuccession, async |bench: &mut Workbench| {
+        let lapsed = bench.lapsed().await;
+        let claim = bench.claim(lapsed.execution_id);
+        bench.run_but(claim, |set| each_fact(set, |fact| {
+            if let Fact::Lease { what: LeaseFact::Reclaimed { old_lease_epoch }, .. } = fact {
+                *old_lease_epoch = LeaseEpoch(0);
+            }
+        })).await;
+    };
+    an_epoch_other_than_told_is_found: LeaseRecord, async |bench: &mut Workbench| {
+        let id = bench.created().await;
+        let claim = bench.claim(id);
+        bench.run_but(claim, |set| each_fact(set, |fact| {
+            if let Fact::Lease { lease_epoch, .. } = fact {
+                *lease_epoch = LeaseEpoch(2);
+            }
+        })).await;
+    };
+    an_epoch_that_does_not_ascend_is_found: LeaseIdentity, async |bench: &mut Workbench| {
+        let id = bench.created().await;
+        let claim = bench.claim(id);
+        bench.run_but(claim, |set| each_fact(set, |fact| {
+            if let Fact::Lease { lease_epoch, .. } = fact {
+                *lease_epoch = LeaseEpoch(0);
+            }
+        })).await;
+    };
+    a_revocation_nobody_was_told_of_is_found: LeaseRecord, async |bench: &mut Workbench| {
+        let claimed = bench.running().await;
+        bench.run_but(revocation(claimed.execution_id), |set| set.events.clear()).await;
+    };
+    a_release_nobody_was_told_of_is_found: LeaseRecord, async |bench: &mut Workbench| {
+        let claimed = bench.running().await;
+        bench.run_but(delay(&claimed), |set| set.events.clear()).await;
+    };
+    an_end_that_leaves_a_lease_open_is_found: LeaseClosing, async |bench: &mut Workbench| {
+        let claimed = bench.running().await;
+        bench.run_but(completion(&claimed), |set| keep_facts(set, |fact| !is(fact, "released"))).await;
+    };
+    a_lease_that_changes_its_attempt_is_found: LeaseOpening, async |bench: &mut Workbench| {
+        let claimed = bench.running().await;
+        bench.run_but(delay(&claimed), |set| each_fact(set, |fact| {
+            if let Fact::Lease { attempt_index, .. } = fact {
+                *attempt_index = AttemptIndex(7);
+            }
+        })).await;
+    };
+    an_attempt_nobody_was_told_of_is_found: AttemptHistory, async |bench: &mut Workbench| {
+        let id = bench.created().await;
+        let claim = bench.claim(id);
+        bench.run_but(claim, |set| alter(set, |execution| execution.total_attempt_count = 2)).await;
+    };
+    an_attempt_under_a_lease_other_than_told_is_found: AttemptHistory, async |bench: &mut Workbench| {
+        let id = bench.created().await;
+        let (claim, other) = (bench.claim(id), LeaseId::from_uuid(bench.mint()));
+        bench.run_but(claim, |set| alter(set, |execution| {
+            if let Some(attempt) = &mut execution.attempt {
+                attempt.lease_id = other;
+            }
+        })).await;
+    };
+    a_replay_told_under_another_number_is_found: ReplayCount, async |bench: &mut Workbench| {
+        let id = bench.completed().await;
+        bench.run_but(replay(id), |set| each_fact(set, |fact| {
+            if let Fact::Replayed { replay_count, .. } = fact {
+                *replay_count = 5;
+            }
+        })).await;
+    };
+    a_priority_that_changes_from_another_than_told_is_found: Priority, async |bench: &mut Workbench| {
+        let id = bench.created().await;
+        bench.run(priority(id, 7)).await;
+        bench.run_but(priority(id, 9), |set| each_fact(set, |fact| {
+            if let Fact::PriorityChanged { old, .. } = fact {
+                *old = 1;
+            }
+        })).await;
     };
 }

@@ -3,9 +3,10 @@
 mod broken;
 mod workbench;
 
-use super::contents::Pages;
-use super::{Assumptions, Report, Rule, check_store, check_store_assuming};
+use super::contents::{Contents, Global, Pages, read_global};
+use super::{Assumptions, Report, Rule, check_store, check_store_assuming, indexes, records};
 use leasehold_core::command::{ChangePriority, FailExecution};
+use std::sync::Arc;
 use workbench::{Workbench, alter, cancellation, completion, delay, failure, promotion, renewal, replay, revocation};
 
 fn is_send<T: Send>(value: T) -> T {
@@ -124,4 +125,48 @@ fn a_page_that_is_too_long_is_noted() {
     let (read, report) = turn(&[&long]);
     assert_eq!(read.len(), 200);
     assert_eq!(report.broken(), [Rule::PageOrder].into());
+}
+
+/// The memory store's scans show the records themselves; what a store does
+/// that keeps columns beside them is tried on altered contents.
+async fn misread(alter: impl FnOnce(&mut Contents, &mut Global)) -> Report {
+    let mut bench = Workbench::new().await;
+    let failed = bench.ready_for_retry().await;
+    bench.claimed(failed.execution_id).await;
+    let mut report = Report::default();
+    let mut global = read_global(&bench.backend, &mut report).await;
+    let mut contents = Contents::read(&bench.backend, 0, &mut report).await;
+    alter(&mut contents, &mut global);
+    records::check(&contents, Assumptions::default(), &mut report);
+    indexes::check(&contents, &global, &mut report);
+    report
+}
+
+#[tokio::test]
+async fn a_scan_that_shows_another_version_is_found() {
+    misread(|_, _| ()).await.assert_sound();
+    let report = misread(|contents, _| Arc::make_mut(&mut contents.active[0]).priority = 9).await;
+    assert_eq!(report.broken(), [Rule::ActiveScan].into());
+}
+
+#[tokio::test]
+async fn a_lapsing_lease_listed_with_another_epoch_is_found() {
+    let report = misread(|_, global| {
+        for lease in global.lapsing.values_mut().flatten() {
+            lease.lease_epoch = lease.lease_epoch.next();
+        }
+    })
+    .await;
+    assert_eq!(report.broken(), [Rule::LapseScan].into());
+}
+
+#[tokio::test]
+async fn an_attempt_row_of_another_execution_is_found() {
+    let report = misread(|contents, _| {
+        for attempt in contents.executions.values_mut().flat_map(|stored| &mut stored.attempts) {
+            Arc::make_mut(attempt).execution = 9;
+        }
+    })
+    .await;
+    assert_eq!(report.broken(), [Rule::AttemptRows].into());
 }

@@ -1,0 +1,6 @@
+//! Workers and clients against a whole engine over the memory store.
+
+mod client;
+mod handlers;
+mod leases;
+mod rig;

@@ -1,0 +1,37 @@
+//! The contract, operation by operation, on every store.
+//!
+//! A case is written against the traits of the contract and looks into the
+//! store only to see what an operation has left there. Each is one test per
+//! target, named `<target>::<concern>::<operation>::<case>`. After each case
+//! the checker reads the whole store.
+//!
+//! The concern `automatic` holds the cases in which timers fire by
+//! themselves; in all others the case drives every step by name.
+
+mod case;
+mod executions;
+mod fencing;
+mod handles;
+mod leases;
+mod maintenance;
+mod reads;
+mod states;
+mod work;
+
+/// All cases on each target.
+macro_rules! targets {
+    ($($name:ident = $target:path;)+) => {
+        $(mod $name {
+            crate::executions::cases!($target);
+            crate::leases::cases!($target);
+            crate::reads::cases!($target);
+            crate::work::cases!($target);
+            crate::maintenance::cases!($target);
+        })+
+    };
+}
+
+targets! {
+    memory = leasehold_tests::harness::Target::Memory;
+    sqlite = leasehold_tests::harness::Target::Sqlite;
+}

@@ -1,0 +1,146 @@
+//! An engine over a store of its own, with time in the caller's hand.
+//!
+//! ```
+//! # async fn example() {
+//! use leasehold_tests::harness::{self, Options, Target};
+//!
+//! let mut harness = harness::start(Target::Memory, Options::default()).await;
+//! let id = harness.waiting().await;
+//! harness.kill().await;
+//! assert!(harness.engine.read_execution_state(id).await.unwrap().is_some());
+//! harness.finish().await;
+//! # }
+//! ```
+//!
+//! Nothing in it depends on the machine's clock or randomness: time stands
+//! still until [`Harness::advance`] moves it, and ids come from a seed.
+//! [`Harness::finish`] ends the engine and lets the [checker](crate::checker)
+//! read what it has left.
+
+pub mod act;
+mod inspect;
+mod options;
+mod scene;
+mod target;
+mod time;
+
+pub use act::{INSTANCE, LANE, NAMESPACE, TTL_MS, WORKER};
+pub use inspect::{Entry, describe_fact};
+pub use options::Options;
+pub use target::Target;
+
+use crate::checker::{Assumptions, check_store_assuming};
+use leasehold_actors::{EngineHandle, Env};
+use leasehold_backend::{Backend, Clock, ManualClock, SeededEntropy};
+use leasehold_contract::Engine;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use target::Store;
+
+/// A running engine, its store and its clock.
+pub struct Harness {
+    /// The engine behind its contract.
+    pub engine: Arc<dyn Engine>,
+    /// The same engine with what it offers beyond the contract.
+    pub handle: EngineHandle,
+    /// The store as the engine of the present life sees it.
+    pub backend: Arc<dyn Backend>,
+    /// All time there is, the store's included.
+    pub clock: Arc<ManualClock>,
+    /// With what the engine was started; takes effect at the next start.
+    pub options: Options,
+    /// What the check at the end takes for granted.
+    pub assumptions: Assumptions,
+    target: Target,
+    store: Store,
+    entropy: Arc<SeededEntropy>,
+    minted: AtomicU32,
+}
+
+impl std::fmt::Debug for Harness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Harness").field("target", &self.target).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Starts an engine over a new, empty store.
+///
+/// # Panics
+///
+/// When the store cannot be made or the engine does not start.
+pub async fn start(target: Target, options: Options) -> Harness {
+    let clock = Arc::new(ManualClock::new(options.started_at));
+    let entropy = Arc::new(SeededEntropy::new(options.seed));
+    let store = Store::new(target);
+    let backend = store.open(&options, clock.clone()).await;
+    let handle = serve(backend.clone(), clock.clone(), &entropy, &options).await;
+    Harness {
+        engine: Arc::new(handle.clone()),
+        handle,
+        backend,
+        clock,
+        options,
+        assumptions: Assumptions::default(),
+        target,
+        store,
+        entropy,
+        minted: AtomicU32::new(0),
+    }
+}
+
+async fn serve(
+    backend: Arc<dyn Backend>,
+    clock: Arc<dyn Clock>,
+    entropy: &Arc<SeededEntropy>,
+    options: &Options,
+) -> EngineHandle {
+    let env = Env::new(backend, clock, entropy.clone(), options.engine.clone());
+    EngineHandle::start(env).await.expect("the engine starts over its own store")
+}
+
+impl Harness {
+    /// What it runs on.
+    pub const fn target(&self) -> Target {
+        self.target
+    }
+
+    /// How many partitions hold executions.
+    pub const fn partitions(&self) -> u16 {
+        self.options.engine.partitions.num_flow_partitions
+    }
+
+    /// Ends the engine in order and starts another one over the same store,
+    /// with the present options.
+    pub async fn restart(&mut self) {
+        self.handle.shutdown().await;
+        self.begin().await;
+    }
+
+    /// Ends the engine as a crash would, and starts another one over the same
+    /// store, with the present options.
+    pub async fn kill(&mut self) {
+        self.handle.crash().await;
+        // The locks of a dead process are free.
+        self.backend.close().await;
+        self.begin().await;
+    }
+
+    async fn begin(&mut self) {
+        self.backend = self.store.open(&self.options, self.clock.clone()).await;
+        self.handle = serve(self.backend.clone(), self.clock.clone(), &self.entropy, &self.options).await;
+        self.engine = Arc::new(self.handle.clone());
+    }
+
+    /// Ends the engine and checks everything it has left in the store.
+    ///
+    /// # Panics
+    ///
+    /// When the store breaks a rule.
+    pub async fn finish(self) {
+        self.handle.shutdown().await;
+        let backend = self.store.open(&self.options, self.clock.clone()).await;
+        backend.prepare(&self.options.engine.partitions).await.expect("the store is as it was");
+        check_store_assuming(backend.as_ref(), self.partitions(), self.assumptions).await.assert_sound();
+        backend.close().await;
+    }
+}

@@ -1,0 +1,51 @@
+//! What a harness starts with.
+
+use leasehold_actors::EngineOptions;
+use leasehold_core::partition::PartitionConfig;
+use leasehold_core::time::TimestampMs;
+use std::time::Duration;
+
+/// What a harness starts with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Sizes, times and switches of the engine.
+    pub engine: EngineOptions,
+    /// What the clock shows first.
+    pub started_at: TimestampMs,
+    /// Where the engine's randomness begins.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    /// Four partitions, and nothing happens by itself.
+    ///
+    /// The node's lease lasts for centuries: tests move time by leaps, and a leap
+    /// over the heartbeat would be the death of the node.
+    fn default() -> Self {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        Self {
+            engine: EngineOptions {
+                partitions: PartitionConfig {
+                    num_flow_partitions: 4,
+                    num_budget_partitions: 2,
+                    num_quota_partitions: 2,
+                },
+                node_lease: days(400_000),
+                heartbeat_every: days(100_000),
+                automatic: false,
+                ..EngineOptions::default()
+            },
+            started_at: TimestampMs(1_700_000_000_000),
+            seed: 1,
+        }
+    }
+}
+
+impl Options {
+    /// As the default, and due timers fire by themselves.
+    #[must_use]
+    pub fn automatic() -> Self {
+        let options = Self::default();
+        Self { engine: EngineOptions { automatic: true, ..options.engine }, ..options }
+    }
+}

@@ -1,0 +1,571 @@
+//! One command of a program: choosing it, running it, and what it came to.
+
+use super::oracle::Oracle;
+use super::program::is_blocked;
+use bytes::Bytes;
+use leasehold_actors::EngineHandle;
+use leasehold_backend::Entropy;
+use leasehold_contract::{
+    AdmissionBlock, BlockExecution, CancelExecution, ChangePriority, ClaimExecution, ClaimForWorker, ClaimPolicy,
+    CommandSource, CreateExecution, EngineError, Executions, ExpireExecution, ExpirePhase, FailureReason, FenceTriple,
+    Handle, IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, Leases, MarkLeaseExpired, PollTasks,
+    PromoteDelayed, Reads, ReclaimClaim, ReclaimExecution, ReplayExecution, RevokeLease, SetExecutionTag,
+    UnblockExecution, Work,
+};
+use leasehold_core::backoff::FailureClass;
+use leasehold_core::capability::CapabilitySet;
+use leasehold_core::handle::BackendTag;
+use leasehold_core::ids::{
+    AttemptId, ExecutionId, LaneId, LeaseId, Namespace, RequestId, WorkerId, WorkerInstanceId,
+};
+use leasehold_core::partition::PartitionConfig;
+use leasehold_core::time::TimestampMs;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A lease that a simulated worker holds.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// The lease.
+    pub lease_id: LeaseId,
+    /// What the worker carries.
+    pub handle: Handle,
+}
+
+/// A command with its arguments.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// Create one.
+    Create(Box<CreateExecution>),
+    /// Create several.
+    CreateMany(Vec<CreateExecution>),
+    /// Poll once.
+    Claim(LaneId, CapabilitySet, Box<ClaimPolicy>),
+    /// Wait for work.
+    Poll(Box<PollTasks>),
+    /// Grant, then claim.
+    GrantAndClaim(Box<IssueClaimGrant>, Uuid, Uuid),
+    /// Reclaim grant, then reclaim.
+    Reclaim(Box<IssueReclaimGrant>, Uuid, Uuid),
+    /// The scheduler's grant.
+    ClaimForWorker(Box<ClaimForWorker>),
+    /// An operator takes one.
+    OperatorClaim(IssueGrantAndClaim),
+    /// Renew.
+    Renew(Held),
+    /// Say how far it is.
+    Progress(Held, u8),
+    /// End well.
+    Complete(Held),
+    /// End in failure.
+    Fail(Held, FailureClass),
+    /// Give back until later.
+    Delay(Held, TimestampMs),
+    /// Wait for nothing.
+    WaitChildren(Held),
+    /// Cancel under the lease.
+    Cancel(Held),
+    /// Cancel from outside.
+    CancelExecution(ExecutionId),
+    /// Take the lease away.
+    Revoke(ExecutionId),
+    /// Mark the lease.
+    MarkExpired(ExecutionId),
+    /// Run again.
+    Replay(ExecutionId),
+    /// Change the priority.
+    Priority(ExecutionId, i32),
+    /// Set a tag.
+    Tag(ExecutionId, String),
+    /// Expire.
+    Expire(ExecutionId, ExpirePhase),
+    /// Promote.
+    Promote(ExecutionId),
+    /// Put aside.
+    Block(ExecutionId, AdmissionBlock),
+    /// Take back.
+    Unblock(ExecutionId),
+    /// Look.
+    Describe(ExecutionId),
+}
+
+/// What a command came to.
+pub enum Done {
+    /// Executions were created.
+    Created(Vec<(ExecutionId, Option<Arc<str>>)>),
+    /// Leases were handed out.
+    Claimed(Vec<(Held, TimestampMs)>),
+    /// A lease was renewed.
+    Renewed(LeaseId, TimestampMs),
+    /// A lease was given back.
+    Released(Held, &'static str),
+    /// An execution was cancelled.
+    Cancelled(ExecutionId),
+    /// An execution is run again.
+    Replayed(ExecutionId),
+    /// Something else.
+    Other(String),
+    /// It was refused or failed.
+    Refused(EngineError),
+}
+
+fn lane(number: u64) -> LaneId {
+    if number.is_multiple_of(2) { LaneId::new("alpha") } else { LaneId::new("beta") }
+}
+
+fn worker(number: u64) -> (WorkerId, WorkerInstanceId) {
+    let name = format!("worker-{}", number % 3);
+    (WorkerId::try_new(&name).expect("a name"), WorkerInstanceId::try_new(&name).expect("a name"))
+}
+
+fn capabilities(number: u64) -> CapabilitySet {
+    let tokens: &[&str] = if number.is_multiple_of(3) { &[] } else { &["gpu"] };
+    CapabilitySet::parse_offered(tokens.iter().copied()).expect("tokens")
+}
+
+fn create(entropy: &dyn Entropy, now: TimestampMs) -> CreateExecution {
+    let config = PartitionConfig { num_flow_partitions: super::world::PARTITIONS, ..PartitionConfig::default() };
+    let roll = entropy.next_u64();
+    let namespace = Namespace::try_new("sim").expect("a name");
+    let key: Option<Arc<str>> = (roll % 5 == 0).then(|| format!("key-{}", roll % 7).into());
+    let uuid = entropy.ordered_uuid(now.0);
+    let execution_id = match &key {
+        Some(key) => ExecutionId::keyed(&namespace, key, uuid, &config),
+        None => ExecutionId::spread(uuid, &config),
+    };
+    let policy = match roll % 6 {
+        0 => None,
+        1 => Some(r#"{"retry_policy":{"max_retries":2,"backoff":{"type":"fixed","delay_ms":700}}}"#.to_owned()),
+        2 => Some(
+            r#"{"retry_policy":{"max_retries":3,"backoff":{"type":"exponential","initial_delay_ms":200,"max_delay_ms":5000,"multiplier":2.0,"jitter":true}},"max_reclaim_count":2}"#
+                .to_owned(),
+        ),
+        3 => Some(r#"{"timeout_policy":{"attempt_timeout_ms":9000},"max_replay_count":1}"#.to_owned()),
+        4 => Some(r#"{"routing_requirements":{"required_capabilities":["gpu"]}}"#.to_owned()),
+        _ => Some(r#"{"timeout_policy":{"execution_deadline_ms":60000}}"#.to_owned()),
+    };
+    CreateExecution {
+        execution_id,
+        namespace,
+        lane_id: lane(roll >> 8),
+        execution_kind: "work".into(),
+        input_payload: Bytes::from(vec![7; (roll % 300) as usize]),
+        payload_encoding: None,
+        priority: ((roll >> 16) % 4) as i32,
+        creator_identity: "sim".into(),
+        idempotency_key: key,
+        tags: BTreeMap::new(),
+        policy_json: policy.map(Bytes::from),
+        delay_until: (roll % 4 == 1).then(|| now.plus((roll >> 20) % 4000)),
+        execution_deadline_at: None,
+    }
+}
+
+impl Op {
+    /// Chooses a command.
+    pub fn choose(entropy: &dyn Entropy, known: &[ExecutionId], held: &[Held], now: TimestampMs) -> Self {
+        let below = |count: u64| entropy.next_u64() % count.max(1);
+        let any = || known[below(known.len() as u64) as usize];
+        let mine = || held[below(held.len() as u64) as usize].clone();
+        if known.is_empty() {
+            return Self::Create(Box::new(create(entropy, now)));
+        }
+        let lease_ttl_ms = 500 + below(8000);
+        let (worker_id, worker_instance_id) = worker(below(3));
+        let offered = capabilities(below(3));
+        match below(if held.is_empty() { 66 } else { 100 }) {
+            0..=13 => Self::Create(Box::new(create(entropy, now))),
+            14..=15 => Self::CreateMany((0..2 + below(6)).map(|_| create(entropy, now)).collect()),
+            16..=23 => Self::Claim(
+                lane(below(2)),
+                offered,
+                Box::new(ClaimPolicy {
+                    worker_id,
+                    worker_instance_id,
+                    lease_ttl_ms: lease_ttl_ms as u32,
+                    max_wait_ms: None,
+                    request_id: None,
+                }),
+            ),
+            24..=33 => Self::Poll(Box::new(PollTasks {
+                lanes: vec![lane(0), lane(1)],
+                worker_id,
+                worker_instance_id,
+                capabilities: offered,
+                credits: 1 + below(5) as u32,
+                lease_ttl_ms,
+                max_wait: Duration::from_millis(below(3000)),
+                request_id: (below(3) == 0).then(|| RequestId::from_uuid(entropy.uuid())),
+            })),
+            34..=37 => Self::GrantAndClaim(
+                Box::new(IssueClaimGrant {
+                    execution_id: any(),
+                    lane_id: lane(below(2)),
+                    worker_id,
+                    worker_instance_id,
+                    capabilities: offered,
+                    capability_hash: None,
+                    route_snapshot_json: None,
+                    admission_summary: None,
+                    grant_ttl_ms: 1 + below(2000),
+                }),
+                entropy.uuid(),
+                entropy.uuid(),
+            ),
+            38..=40 => Self::Reclaim(
+                Box::new(IssueReclaimGrant {
+                    execution_id: any(),
+                    worker_id,
+                    worker_instance_id,
+                    capabilities: offered,
+                    capability_hash: None,
+                    route_snapshot_json: None,
+                    admission_summary: None,
+                    grant_ttl_ms: 1 + below(2000),
+                }),
+                entropy.uuid(),
+                entropy.uuid(),
+            ),
+            41 => Self::ClaimForWorker(Box::new(ClaimForWorker {
+                lane_id: lane(below(2)),
+                worker_id,
+                worker_instance_id,
+                worker_capabilities: offered,
+                grant_ttl_ms: 1 + below(2000),
+            })),
+            42 => Self::OperatorClaim(IssueGrantAndClaim {
+                execution_id: any(),
+                lane_id: lane(0),
+                lease_id: LeaseId::from_uuid(entropy.uuid()),
+                attempt_id: AttemptId::from_uuid(entropy.uuid()),
+                lease_duration_ms: lease_ttl_ms,
+            }),
+            43..=44 => Self::CancelExecution(any()),
+            45..=46 => Self::Revoke(any()),
+            47 => Self::MarkExpired(any()),
+            48..=50 => Self::Replay(any()),
+            51..=53 => Self::Priority(any(), below(12_000) as i32 - 1000),
+            54..=55 => Self::Tag(any(), format!("value-{}", below(9))),
+            56 => Self::Expire(any(), ExpirePhase::AttemptTimeout),
+            57 => Self::Expire(any(), ExpirePhase::ExecutionDeadline),
+            58..=59 => Self::Promote(any()),
+            60 => Self::Block(any(), AdmissionBlock::PausedByOperator),
+            61 => Self::Block(any(), AdmissionBlock::WaitingForBudget),
+            62 => Self::Unblock(any()),
+            63..=65 => Self::Describe(any()),
+            66..=72 => Self::Renew(mine()),
+            73..=75 => Self::Progress(mine(), below(101) as u8),
+            76..=86 => Self::Complete(mine()),
+            87..=92 => {
+                let classes = [FailureClass::Transient, FailureClass::Permanent, FailureClass::Timeout];
+                Self::Fail(mine(), classes[below(3) as usize])
+            }
+            93..=95 => Self::Delay(mine(), now.plus(below(3000))),
+            96..=97 => Self::WaitChildren(mine()),
+            _ => Self::Cancel(mine()),
+        }
+    }
+
+    /// Completes what a worker holds.
+    pub fn complete(held: Held) -> Self {
+        Self::Complete(held)
+    }
+
+    /// Takes whatever is left, as a worker that can do everything.
+    pub fn take_all(entropy: &dyn Entropy) -> Self {
+        let (worker_id, worker_instance_id) = worker(0);
+        Self::Poll(Box::new(PollTasks {
+            lanes: vec![lane(0), lane(1)],
+            worker_id,
+            worker_instance_id,
+            capabilities: capabilities(1),
+            credits: 64,
+            lease_ttl_ms: 30_000,
+            max_wait: Duration::from_millis(500),
+            request_id: Some(RequestId::from_uuid(entropy.uuid())),
+        }))
+    }
+
+    /// What brings a blocked execution closer to its end, if it needs help.
+    pub async fn towards_the_end(engine: &EngineHandle, id: ExecutionId) -> Option<Self> {
+        let info = engine.read_execution_info(id).await.ok().flatten()?;
+        is_blocked(info.state_vector.eligibility_state()).then_some(Self::Unblock(id))
+    }
+
+    /// The operation's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create_execution",
+            Self::CreateMany(_) => "create_executions",
+            Self::Claim(..) => "claim",
+            Self::Poll(_) => "poll_tasks",
+            Self::GrantAndClaim(..) => "claim_execution",
+            Self::Reclaim(..) => "reclaim_execution",
+            Self::ClaimForWorker(_) => "claim_for_worker",
+            Self::OperatorClaim(_) => "issue_grant_and_claim",
+            Self::Renew(_) => "renew",
+            Self::Progress(..) => "progress",
+            Self::Complete(_) => "complete",
+            Self::Fail(..) => "fail",
+            Self::Delay(..) => "delay",
+            Self::WaitChildren(_) => "wait_children",
+            Self::Cancel(_) => "cancel",
+            Self::CancelExecution(_) => "cancel_execution",
+            Self::Revoke(_) => "revoke_lease",
+            Self::MarkExpired(_) => "mark_lease_expired_if_due",
+            Self::Replay(_) => "replay_execution",
+            Self::Priority(..) => "change_priority",
+            Self::Tag(..) => "set_execution_tag",
+            Self::Expire(..) => "expire_execution",
+            Self::Promote(_) => "promote_delayed",
+            Self::Block(..) => "block_execution_for_admission",
+            Self::Unblock(_) => "unblock_execution",
+            Self::Describe(_) => "describe_execution",
+        }
+    }
+
+    /// Runs it.
+    pub async fn run(self, engine: EngineHandle) -> Done {
+        match self.attempt(&engine).await {
+            Ok(done) => done,
+            Err(error) => Done::Refused(error),
+        }
+    }
+
+    async fn attempt(self, engine: &EngineHandle) -> Result<Done, EngineError> {
+        let other = |text: String| Ok(Done::Other(text));
+        match self {
+            Self::Create(args) => {
+                let key = args.idempotency_key.clone();
+                let outcome = engine.create_execution(*args).await?;
+                Ok(Done::Created(vec![(outcome.execution_id(), key)]))
+            }
+            Self::CreateMany(all) => {
+                let keys: Vec<_> = all.iter().map(|args| args.idempotency_key.clone()).collect();
+                let outcomes = engine.create_executions(all).await?;
+                let created = outcomes
+                    .into_iter()
+                    .zip(keys)
+                    .filter_map(|(outcome, key)| outcome.ok().map(|outcome| (outcome.execution_id(), key)))
+                    .collect();
+                Ok(Done::Created(created))
+            }
+            Self::Claim(lane, offered, policy) => {
+                let handle = engine.claim(&lane, &offered, &policy).await?;
+                Ok(Done::Claimed(handle.into_iter().map(|handle| held(handle, TimestampMs(0))).collect()))
+            }
+            Self::Poll(args) => {
+                let tasks = engine.poll_tasks(*args).await?;
+                let claimed = tasks
+                    .into_iter()
+                    .map(|task| {
+                        let until = task.claimed.lease_expires_at;
+                        held(task.claimed.handle(BackendTag::Memory), until)
+                    })
+                    .collect();
+                Ok(Done::Claimed(claimed))
+            }
+            Self::GrantAndClaim(grant, lease, attempt) => {
+                engine.issue_claim_grant((*grant).clone()).await?;
+                let claimed = engine
+                    .claim_execution(ClaimExecution {
+                        execution_id: grant.execution_id,
+                        worker_id: grant.worker_id,
+                        worker_instance_id: grant.worker_instance_id,
+                        lane_id: grant.lane_id,
+                        lease_id: LeaseId::from_uuid(lease),
+                        lease_ttl_ms: 3000,
+                        attempt_id: AttemptId::from_uuid(attempt),
+                        expected_attempt_index: None,
+                        attempt_policy_json: None,
+                        attempt_timeout_ms: None,
+                        execution_deadline_at: None,
+                    })
+                    .await?;
+                Ok(Done::Claimed(vec![held(claimed.handle, claimed.execution.lease_expires_at)]))
+            }
+            Self::Reclaim(grant, lease, attempt) => {
+                let granted = engine.issue_reclaim_grant((*grant).clone()).await?;
+                let outcome = engine
+                    .reclaim_execution(ReclaimExecution {
+                        execution_id: grant.execution_id,
+                        worker_id: grant.worker_id,
+                        worker_instance_id: grant.worker_instance_id,
+                        lease_id: LeaseId::from_uuid(lease),
+                        lease_ttl_ms: 3000,
+                        attempt_id: AttemptId::from_uuid(attempt),
+                        attempt_policy_json: None,
+                        max_reclaim_count: None,
+                    })
+                    .await?;
+                match outcome {
+                    ReclaimClaim::Claimed(claimed) => {
+                        Ok(Done::Claimed(vec![held(claimed.handle, claimed.execution.lease_expires_at)]))
+                    }
+                    refused => other(format!("{granted:?} {refused:?}")),
+                }
+            }
+            Self::ClaimForWorker(args) => {
+                let grant = engine.claim_for_worker(*args).await?;
+                other(format!("{grant:?}"))
+            }
+            Self::OperatorClaim(args) => {
+                let claimed = engine.issue_grant_and_claim(args).await?;
+                Ok(Done::Claimed(vec![held(claimed.handle, claimed.execution.lease_expires_at)]))
+            }
+            Self::Renew(held) => {
+                let renewed = engine.renew(&held.handle).await?;
+                Ok(Done::Renewed(held.lease_id, renewed.expires_at))
+            }
+            Self::Progress(held, percent) => {
+                let progress = engine.progress(&held.handle, Some(percent), None).await?;
+                other(format!("{progress:?}"))
+            }
+            Self::Complete(held) => {
+                let result = (held.lease_id.as_uuid().as_u128() % 2 == 0).then(|| Bytes::from(vec![1; 400]));
+                engine.complete(&held.handle, result).await?;
+                Ok(Done::Released(held, "completed"))
+            }
+            Self::Fail(held, class) => {
+                let reason = FailureReason { message: "asked to".to_owned(), detail: None };
+                let outcome = engine.fail(&held.handle, reason, class).await?;
+                Ok(Done::Released(
+                    held,
+                    match outcome {
+                        leasehold_contract::FailOutcome::TerminalFailed => "failed_terminal",
+                        leasehold_contract::FailOutcome::RetryScheduled { .. } => "failed_retry_scheduled",
+                    },
+                ))
+            }
+            Self::Delay(held, until) => {
+                engine.delay(&held.handle, until).await?;
+                Ok(Done::Released(held, "worker_delay"))
+            }
+            Self::WaitChildren(held) => {
+                engine.wait_children(&held.handle).await?;
+                Ok(Done::Released(held, "waiting_children"))
+            }
+            Self::Cancel(held) => {
+                engine.cancel(&held.handle, "asked to".to_owned()).await?;
+                Ok(Done::Cancelled(held.execution_id))
+            }
+            Self::CancelExecution(id) => {
+                let args = CancelExecution {
+                    execution_id: id,
+                    reason: "asked to".to_owned(),
+                    source: CommandSource::OperatorOverride,
+                    fence: FenceTriple::NONE,
+                };
+                engine.cancel_execution(args).await?;
+                Ok(Done::Cancelled(id))
+            }
+            Self::Revoke(id) => {
+                let args = RevokeLease {
+                    execution_id: id,
+                    expected_lease_id: None,
+                    worker_instance_id: None,
+                    reason: "asked to".to_owned(),
+                };
+                other(format!("{:?}", engine.revoke_lease(args).await?))
+            }
+            Self::MarkExpired(execution_id) => {
+                other(format!("{:?}", engine.mark_lease_expired_if_due(MarkLeaseExpired { execution_id }).await?))
+            }
+            Self::Replay(execution_id) => {
+                engine.replay_execution(ReplayExecution { execution_id, requested_by: None, reason: None }).await?;
+                Ok(Done::Replayed(execution_id))
+            }
+            Self::Priority(execution_id, new_priority) => {
+                other(format!("{:?}", engine.change_priority(ChangePriority { execution_id, new_priority }).await?))
+            }
+            Self::Tag(execution_id, value) => {
+                let args = SetExecutionTag { execution_id, key: "sim.tag".to_owned(), value };
+                other(format!("{:?}", engine.set_execution_tag(args).await?))
+            }
+            Self::Expire(execution_id, phase) => {
+                let args = ExpireExecution { execution_id, phase, attempt_index: None };
+                other(format!("{:?}", engine.expire_execution(args).await?))
+            }
+            Self::Promote(execution_id) => {
+                other(format!("{:?}", engine.promote_delayed(PromoteDelayed { execution_id }).await?))
+            }
+            Self::Block(execution_id, reason) => {
+                let args = BlockExecution { execution_id, reason, detail: None };
+                other(format!("{:?}", engine.block_execution_for_admission(args).await?))
+            }
+            Self::Unblock(execution_id) => {
+                let args = UnblockExecution { execution_id, expected_reason: None };
+                other(format!("{:?}", engine.unblock_execution(args).await?))
+            }
+            Self::Describe(id) => {
+                let snapshot = engine.describe_execution(id).await?;
+                other(format!("{:?}", snapshot.map(|snapshot| snapshot.public_state)))
+            }
+        }
+    }
+}
+
+fn held(handle: Handle, until: TimestampMs) -> (Held, TimestampMs) {
+    let payload = handle.decode(BackendTag::Memory).expect("a handle of this store");
+    (Held { execution_id: payload.execution_id, lease_id: payload.lease_id, handle }, until)
+}
+
+impl Done {
+    /// One line of the trace.
+    pub fn line(&self) -> String {
+        match self {
+            Self::Created(ids) => {
+                format!("created {}", ids.iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>().join(" "))
+            }
+            Self::Claimed(held) => {
+                let names: Vec<_> =
+                    held.iter().map(|(held, _)| format!("{} {}", held.execution_id, held.lease_id)).collect();
+                format!("claimed {}", names.join(", "))
+            }
+            Self::Renewed(lease, until) => format!("renewed {lease} until {until}"),
+            Self::Released(held, how) => format!("released {} {how}", held.lease_id),
+            Self::Cancelled(id) => format!("cancelled {id}"),
+            Self::Replayed(id) => format!("replayed {id}"),
+            Self::Other(text) => text.clone(),
+            Self::Refused(error) => format!("refused {error}"),
+        }
+    }
+
+    /// The error, if it was refused.
+    pub const fn error(&self) -> Option<&EngineError> {
+        match self {
+            Self::Refused(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Tells the oracle what was acknowledged, and the workers what they
+    /// hold.
+    pub fn tell(self, oracle: &mut Oracle, workers: &mut Vec<Held>) {
+        match self {
+            Self::Created(ids) => {
+                for (id, key) in ids {
+                    oracle.created(id, key.as_deref());
+                }
+            }
+            Self::Claimed(all) => {
+                for (held, until) in all {
+                    oracle.claimed(held.execution_id, held.lease_id, until);
+                    workers.push(held);
+                }
+            }
+            Self::Renewed(lease, until) => oracle.renewed(lease, until),
+            Self::Released(held, how) => {
+                oracle.released(held.lease_id, how);
+                workers.retain(|other| other.lease_id != held.lease_id);
+            }
+            Self::Cancelled(id) => oracle.cancelled(id),
+            Self::Replayed(id) => oracle.replayed(id),
+            Self::Other(_) | Self::Refused(_) => {}
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The program of a seed: what clients, workers and operators do, and when
+//! things break.
+
+use super::op::{Done, Held, Op};
+use super::oracle::Oracle;
+use super::world::{PARTITIONS, World, settle};
+use leasehold_actors::EngineHandle;
+use leasehold_backend::{Entropy, SeededEntropy};
+use leasehold_contract::Reads;
+use leasehold_core::error::{EngineError, ErrorClass};
+use leasehold_core::state::{EligibilityState, LifecyclePhase};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// Commands under way at once.
+const UNDER_WAY_MAX: usize = 8;
+
+/// Rounds the last phase may take; each lets five seconds pass.
+const FINISH_ROUNDS: usize = 600;
+
+/// The program of a seed.
+pub struct Program {
+    entropy: Arc<dyn Entropy>,
+    under_way: Vec<(usize, &'static str, JoinHandle<Done>)>,
+    held: Vec<Held>,
+    commands: usize,
+    by_operation: BTreeMap<&'static str, u64>,
+    errors: BTreeMap<&'static str, u64>,
+    trace: String,
+    violations: Vec<String>,
+}
+
+impl Program {
+    /// The program of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            entropy: Arc::new(SeededEntropy::new(seed)),
+            under_way: Vec::new(),
+            held: Vec::new(),
+            commands: 0,
+            by_operation: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            trace: String::new(),
+            violations: Vec::new(),
+        }
+    }
+
+    /// Commands so far.
+    pub const fn commands(&self) -> usize {
+        self.commands
+    }
+
+    /// Commands by operation.
+    pub const fn by_operation(&self) -> &BTreeMap<&'static str, u64> {
+        &self.by_operation
+    }
+
+    /// Errors by code.
+    pub const fn errors(&self) -> &BTreeMap<&'static str, u64> {
+        &self.errors
+    }
+
+    /// Everything that happened so far.
+    pub fn take_trace(&mut self) -> String {
+        std::mem::take(&mut self.trace)
+    }
+
+    fn below(&self, count: u64) -> u64 {
+        self.entropy.next_u64() % count.max(1)
+    }
+
+    fn note(&mut self, line: std::fmt::Arguments<'_>) {
+        writeln!(self.trace, "{line}").expect("writing to a string");
+    }
+
+    /// One step: commands begin, time passes, something breaks, answers come.
+    pub async fn step(&mut self, world: &mut World, oracle: &mut Oracle) {
+        match self.below(100) {
+            0..=69 => {
+                for _ in 0..=self.below(4) {
+                    self.begin(world, oracle);
+                }
+            }
+            70..=89 => {
+                let ms = if self.below(10) == 0 { self.below(20_000) } else { self.below(800) };
+                world.advance(ms + 1).await;
+            }
+            90 => {
+                let by = i64::try_from(self.below(20_000)).unwrap_or(0) - 10_000;
+                world.clock.step_wall(by);
+                world.count("clock_step");
+                self.note(format_args!("clock steps by {by}"));
+            }
+            91 | 92 => {
+                world.panic_partition(self.below(u64::from(PARTITIONS)) as u16).await;
+            }
+            93 | 94 => {
+                // A worker dies with everything it holds.
+                if !self.held.is_empty() {
+                    let keep = self.below(self.held.len() as u64) as usize;
+                    self.held.truncate(keep);
+                    world.count("worker_death");
+                }
+            }
+            95 if self.commands > 100 => {
+                world.kill().await;
+                world.count("node_kill");
+                self.note(format_args!("node killed"));
+                self.abandon(oracle).await;
+                world.advance(self.below(20_000)).await;
+                world.revive().await;
+            }
+            _ => {}
+        }
+        settle().await;
+        world.notice_crashes().await;
+        if world.engine().is_none() {
+            self.note(format_args!("node crashed"));
+            self.abandon(oracle).await;
+            world.advance(self.below(20_000)).await;
+            world.revive().await;
+        }
+        self.collect(oracle).await;
+    }
+
+    fn begin(&mut self, world: &World, oracle: &Oracle) {
+        if self.under_way.len() >= UNDER_WAY_MAX {
+            return;
+        }
+        let Some(engine) = world.engine() else { return };
+        let op = Op::choose(self.entropy.as_ref(), &oracle.executions(), &self.held, engine.router().partition_time());
+        self.spawn(engine, op);
+    }
+
+    fn spawn(&mut self, engine: EngineHandle, op: Op) {
+        let number = self.commands;
+        self.commands += 1;
+        let name = op.name();
+        *self.by_operation.entry(name).or_default() += 1;
+        self.note(format_args!("{number} {op:?}"));
+        self.under_way.push((number, name, tokio::spawn(op.run(engine))));
+    }
+
+    /// The node has died, and whoever called it in its process with it.
+    async fn abandon(&mut self, oracle: &mut Oracle) {
+        self.collect(oracle).await;
+        for (number, _, task) in std::mem::take(&mut self.under_way) {
+            task.abort();
+            writeln!(self.trace, "{number} -> abandoned").expect("writing to a string");
+        }
+    }
+
+    /// Takes in the answers that have come.
+    async fn collect(&mut self, oracle: &mut Oracle) {
+        let mut waiting = Vec::new();
+        for (number, name, task) in std::mem::take(&mut self.under_way) {
+            if !task.is_finished() {
+                waiting.push((number, name, task));
+                continue;
+            }
+            match task.await {
+                Ok(done) => self.took(number, name, done, oracle),
+                Err(error) => self.violations.push(format!("{number} {name}: the caller panicked: {error}")),
+            }
+        }
+        self.under_way = waiting;
+    }
+
+    fn took(&mut self, number: usize, name: &'static str, done: Done, oracle: &mut Oracle) {
+        let line = done.line();
+        self.note(format_args!("{number} -> {line}"));
+        if let Some(error) = done.error() {
+            *self.errors.entry(error.code()).or_default() += 1;
+            if error.class() == ErrorClass::Bug || error.code() == "corruption" {
+                self.violations.push(format!("{number} {name}: {error}"));
+            }
+        }
+        done.tell(oracle, &mut self.held);
+    }
+
+    /// Without faults, everything that can end must end.
+    ///
+    /// # Errors
+    ///
+    /// What did not.
+    pub async fn finish(&mut self, world: &mut World, oracle: &mut Oracle) -> Result<(), String> {
+        self.held.clear();
+        for _ in 0..FINISH_ROUNDS {
+            world.advance(5000).await;
+            world.notice_crashes().await;
+            world.revive().await;
+            self.collect(oracle).await;
+            let Some(engine) = world.engine() else { continue };
+            for id in self.unfinished(&engine, oracle).await.map_err(|error| error.to_string())? {
+                let op = Op::towards_the_end(&engine, id).await;
+                if let Some(op) = op {
+                    self.spawn(engine.clone(), op);
+                }
+            }
+            self.spawn(engine.clone(), Op::take_all(self.entropy.as_ref()));
+            settle().await;
+            world.advance(1000).await;
+            self.collect(oracle).await;
+            for held in std::mem::take(&mut self.held) {
+                self.spawn(engine.clone(), Op::complete(held));
+            }
+            settle().await;
+            self.collect(oracle).await;
+            let left = self.unfinished(&engine, oracle).await.map_err(|error| error.to_string())?;
+            if left.is_empty() && self.under_way.is_empty() {
+                return self.violations.first().map_or(Ok(()), |violation| Err(violation.clone()));
+            }
+        }
+        let waiting: Vec<_> = self.under_way.iter().map(|(number, name, _)| format!("{number} {name}")).collect();
+        let left = match world.engine() {
+            Some(engine) => self.unfinished(&engine, oracle).await.map_err(|error| error.to_string())?,
+            None => Vec::new(),
+        };
+        Err(format!("stuck: executions {left:?}, commands without an answer {waiting:?}"))
+    }
+
+    async fn unfinished(
+        &self,
+        engine: &EngineHandle,
+        oracle: &Oracle,
+    ) -> Result<Vec<leasehold_core::ids::ExecutionId>, EngineError> {
+        let mut left = Vec::new();
+        for id in oracle.executions() {
+            if let Some(info) = engine.read_execution_info(id).await?
+                && info.state_vector.lifecycle_phase() != LifecyclePhase::Terminal
+            {
+                left.push(id);
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// Whether an execution waits for an operator.
+pub fn is_blocked(eligibility: EligibilityState) -> bool {
+    matches!(
+        eligibility,
+        EligibilityState::BlockedByBudget
+            | EligibilityState::BlockedByQuota
+            | EligibilityState::BlockedByRoute
+            | EligibilityState::BlockedByOperator
+            | EligibilityState::BlockedByLaneState
+            | EligibilityState::BlockedByDependencies
+    )
+}
