@@ -73,10 +73,7 @@ impl Router {
         if partition >= self.inner.routes.count() {
             return Err(EngineError::execution_not_found());
         }
-        self.inner
-            .routes
-            .get(partition)
-            .ok_or(EngineError::PartitionUnavailable { partition, retry_after_ms: 500 })
+        self.inner.routes.get(partition).ok_or(EngineError::PartitionUnavailable { partition, retry_after_ms: 500 })
     }
 
     fn admit(&self, command: &Command) -> EngineResult<permits::Class> {
@@ -183,10 +180,7 @@ impl Router {
         for (index, reply) in waiting {
             answers[index] = Some(receive(reply).await);
         }
-        answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or(Err(EngineError::OutcomeUnknown { op: "submit" })))
-            .collect()
+        answers.into_iter().map(|answer| answer.unwrap_or(Err(EngineError::OutcomeUnknown { op: "submit" }))).collect()
     }
 
     /// Until when the owner promises a live lease; none when there is none.

@@ -100,12 +100,7 @@ impl Slot {
         let changes = inner.staged.take();
         let commit = inner.commit;
         let part = Part {
-            expected: Expected {
-                partition: inner.partition,
-                epoch: inner.epoch,
-                nonce: inner.nonce,
-                seq: inner.seq,
-            },
+            expected: Expected { partition: inner.partition, epoch: inner.epoch, nonce: inner.nonce, seq: inner.seq },
             time: inner.time,
             first_event: inner.next_event,
             changes,

@@ -78,11 +78,7 @@ impl Case {
     }
 
     /// Expects a call that is answered and changes nothing.
-    pub async fn changes_nothing<T: Debug>(
-        &self,
-        id: ExecutionId,
-        call: impl Future<Output = EngineResult<T>>,
-    ) -> T {
+    pub async fn changes_nothing<T: Debug>(&self, id: ExecutionId, call: impl Future<Output = EngineResult<T>>) -> T {
         let before = self.imprint(id).await;
         let answer = call.await.expect("it is answered");
         assert_eq!(self.imprint(id).await, before, "the answer {answer:?} changed something");

@@ -8,6 +8,7 @@
 //! The concern `automatic` holds the cases in which timers fire by
 //! themselves; in all others the case drives every step by name.
 
+mod automatic;
 mod case;
 mod executions;
 mod fencing;
@@ -15,6 +16,7 @@ mod handles;
 mod leases;
 mod maintenance;
 mod reads;
+mod signals;
 mod states;
 mod work;
 
@@ -26,6 +28,7 @@ macro_rules! targets {
             crate::leases::cases!($target);
             crate::reads::cases!($target);
             crate::work::cases!($target);
+            crate::automatic::cases!($target);
             crate::maintenance::cases!($target);
         })+
     };

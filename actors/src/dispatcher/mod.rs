@@ -18,8 +18,8 @@ use leasehold_core::ids::{LaneId, RequestId, WorkerId, WorkerInstanceId};
 use leasehold_core::record::Holder;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, watch};
 
 /// A worker as the dispatcher sees it.

@@ -5,8 +5,8 @@ use crate::dispatcher::WorkerSpec;
 use crate::partition;
 use async_trait::async_trait;
 use leasehold_contract::{CREDITS_MAX, EngineResult, POLL_WAIT_MAX, PollTasks, Task, Work};
-use leasehold_core::error::EngineError;
 use leasehold_core::command::ClaimedExecution;
+use leasehold_core::error::EngineError;
 use leasehold_core::handle::HandleKind;
 use leasehold_core::ids::{ExecutionId, RequestId, WorkerInstanceId};
 use leasehold_core::record::{BlobKey, BlobKind, Execution, Holder};
@@ -129,9 +129,10 @@ impl EngineHandle {
 /// The lease of an execution as it was claimed, if this worker's request did.
 fn held_by(execution: &Execution, request_id: RequestId, worker: &WorkerInstanceId) -> Option<ClaimedExecution> {
     let attempt = execution.attempt.as_ref()?;
-    let lease = execution.lease.as_ref().filter(|lease| {
-        lease.request_id == Some(request_id) && lease.worker_instance_id == *worker
-    })?;
+    let lease = execution
+        .lease
+        .as_ref()
+        .filter(|lease| lease.request_id == Some(request_id) && lease.worker_instance_id == *worker)?;
     let kind = match (attempt.resumed_at, attempt.lineage.attempt_type()) {
         (Some(_), _) => HandleKind::Resumed,
         (None, AttemptType::Reclaim) => HandleKind::Reclaimed,

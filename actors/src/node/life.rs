@@ -15,12 +15,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Registers a node and takes what is free.
-pub(super) async fn register(
-    env: &Arc<Env>,
-    node: NodeId,
-    nonce: u64,
-    partitions: &[u16],
-) -> StoreResult<Vec<Taken>> {
+pub(super) async fn register(env: &Arc<Env>, node: NodeId, nonce: u64, partitions: &[u16]) -> StoreResult<Vec<Taken>> {
     let ttl_ms = u64::try_from(env.options.node_lease.as_millis()).unwrap_or(u64::MAX);
     env.backend.register_node(node, ttl_ms).await?;
     take(env, node, nonce, partitions).await
@@ -71,10 +66,8 @@ impl Life {
         nonce: u64,
     ) -> Result<Self, SpawnErr> {
         let dispatcher = DispatcherHandle::default();
-        let dispatcher_args =
-            DispatcherArgs { routes: args.routes.clone(), claim_batch: args.env.options.claim_batch };
-        let (actor, _) =
-            Actor::spawn_linked(None, DispatcherActor, dispatcher_args, supervisor.get_cell()).await?;
+        let dispatcher_args = DispatcherArgs { routes: args.routes.clone(), claim_batch: args.env.options.claim_batch };
+        let (actor, _) = Actor::spawn_linked(None, DispatcherActor, dispatcher_args, supervisor.get_cell()).await?;
         dispatcher.connect(actor.clone());
         let (committer, handle) = Committer::new(args.env.clone(), node, nonce);
         let task = tokio::spawn(committer.run());
@@ -150,7 +143,8 @@ impl Life {
 
     /// Forgets an actor that has ended; which partition it served.
     pub(super) fn forget(&mut self, id: ActorId) -> Option<u16> {
-        let partition = self.partitions.iter().find(|(_, cell)| cell.get_id() == id).map(|(partition, _)| *partition)?;
+        let partition =
+            self.partitions.iter().find(|(_, cell)| cell.get_id() == id).map(|(partition, _)| *partition)?;
         self.partitions.remove(&partition);
         Some(partition)
     }

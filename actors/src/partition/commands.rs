@@ -80,13 +80,7 @@ impl State {
     }
 
     /// Records and blobs came.
-    pub(super) fn loaded(
-        &mut self,
-        keys: Vec<RecordKey>,
-        blobs: Vec<BlobKey>,
-        result: StoreResult<Loaded>,
-        life: u64,
-    ) {
+    pub(super) fn loaded(&mut self, keys: Vec<RecordKey>, blobs: Vec<BlobKey>, result: StoreResult<Loaded>, life: u64) {
         if life != self.life {
             return;
         }
@@ -187,8 +181,7 @@ impl State {
     pub(super) fn decide(&mut self, command: &Command) -> (EngineResult<Reply>, u64) {
         let now = self.env.time.now();
         let id = command.execution_id().uuid();
-        let context =
-            Context { now, random: self.env.entropy.unit(), promised_until: self.leases.promised_until(id) };
+        let context = Context { now, random: self.env.entropy.unit(), promised_until: self.leases.promised_until(id) };
         let hot = &self.hot;
         let decision = std::panic::catch_unwind(AssertUnwindSafe(|| command::decide(command, hot, &context)));
         let Ok(Decision { changes, outcome, touched }) = decision else {

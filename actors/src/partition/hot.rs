@@ -53,7 +53,10 @@ impl Hot {
 
     /// An execution at hand.
     pub fn execution(&self, id: Uuid) -> Option<&Arc<Execution>> {
-        self.entries.get(&RecordKey::Execution(id)).and_then(|entry| entry.record.as_ref()).and_then(Record::as_execution)
+        self.entries
+            .get(&RecordKey::Execution(id))
+            .and_then(|entry| entry.record.as_ref())
+            .and_then(Record::as_execution)
     }
 
     /// A payload at hand.

@@ -155,24 +155,22 @@ impl LeaseTable {
         self.due.iter().take_while(|(at, _)| *at <= now).take(limit).map(|(_, id)| *id).collect()
     }
 
-    /// Executions whose renewal must be stored by `now`, at most `limit`.
+    /// Executions whose renewal must be stored by `now`, at most `limit`. A
+    /// promise that has lapsed needs no storing.
     pub fn to_flush(&self, now: TimestampMs, limit: usize) -> Vec<(Uuid, LeaseEntry)> {
         self.flushes
             .iter()
             .take_while(|(at, _)| *at <= now)
             .take(limit)
             .filter_map(|(_, id)| self.entries.get(id).map(|entry| (*id, entry.clone())))
+            .filter(|(_, entry)| entry.promised_until > now)
             .collect()
     }
 
     /// Executions claimed by a request, so that a repeat finds them.
     pub fn of_request(&self, request_id: RequestId) -> Vec<Uuid> {
-        let mut found: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.request_id == Some(request_id))
-            .map(|(id, _)| *id)
-            .collect();
+        let mut found: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| entry.request_id == Some(request_id)).map(|(id, _)| *id).collect();
         found.sort_unstable();
         found
     }

@@ -15,12 +15,13 @@ mod state;
 mod timers;
 mod window;
 
+use crate::committer::{CommitListener, CommitterHandle, Settled};
 use crate::dispatcher::DispatcherHandle;
 use crate::env::Env;
 use crate::events::EventHub;
 use crate::lease::NodeLease;
 use crate::permits::{Permit, Permits};
-use crate::committer::{CommitListener, CommitterHandle, Settled};
+pub use claims::task;
 use leasehold_backend::{DueEntry, Loaded, ReadyGroup, StoreResult, Taken};
 use leasehold_contract::{EngineResult, Task};
 use leasehold_core::capability::CapabilitySet;
@@ -32,7 +33,6 @@ use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use state::State;
-pub use claims::task;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -189,11 +189,7 @@ impl Actor for PartitionActor {
         Ok(State::new(myself, args))
     }
 
-    async fn post_start(
-        &self,
-        _: ActorRef<Self::Msg>,
-        state: &mut Self::State,
-    ) -> Result<(), ActorProcessingErr> {
+    async fn post_start(&self, _: ActorRef<Self::Msg>, state: &mut Self::State) -> Result<(), ActorProcessingErr> {
         state.begin_life();
         Ok(())
     }

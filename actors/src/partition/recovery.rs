@@ -127,9 +127,10 @@ impl State {
             {
                 gone.push((execution.id, lease.fence.lease_epoch));
             }
-            self.hot.loaded(leasehold_core::record::RecordKey::Execution(execution.id.uuid()), Some(
-                leasehold_core::record::Record::Execution(execution),
-            ));
+            self.hot.loaded(
+                leasehold_core::record::RecordKey::Execution(execution.id.uuid()),
+                Some(leasehold_core::record::Record::Execution(execution)),
+            );
         }
         if self.env.options.automatic {
             // Whoever ran inside the process before is gone with it.

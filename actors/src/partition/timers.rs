@@ -7,7 +7,7 @@
 use super::PartitionMsg;
 use super::state::{Parked, State};
 use leasehold_backend::{DueEntry, ReadyGroup, StoreResult};
-use leasehold_core::command::{Operation, RenewLease, Settle};
+use leasehold_core::command::{Operation, Settle, StoreRenewal};
 use leasehold_core::ids::ExecutionId;
 use leasehold_core::record::{Execution, RecordKey};
 use std::sync::Arc;
@@ -45,16 +45,16 @@ impl State {
         self.settle_all(due);
     }
 
+    /// Stores a renewal that was answered from memory.
     fn flush_renewal(&mut self, id: Uuid, entry: &super::leases::LeaseEntry) {
-        let Some(execution) = self.hot.execution(id).cloned() else { return };
-        let renew = RenewLease {
-            execution_id: execution.id,
-            attempt_index: execution.current_attempt_index(),
-            fence: entry.fence.into(),
-            lease_ttl_ms: entry.durable_ttl_ms,
-        };
-        if let (Err(error), _) = self.decide(&renew.into_command()) {
-            tracing::debug!(execution = %execution.id, %error, "a promised renewal was not stored");
+        if self.want(&[RecordKey::Execution(id)]) {
+            // The next turn finds it again.
+            return;
+        }
+        let execution_id = ExecutionId::from_parts(self.partition, id);
+        let store = StoreRenewal { execution_id, lease_epoch: entry.fence.lease_epoch };
+        if let (Err(error), _) = self.decide(&store.into_command()) {
+            tracing::error!(%execution_id, %error, "a promised renewal was not stored");
         }
     }
 

@@ -47,6 +47,7 @@ impl<K: Ord + Copy> Window<K> {
     }
 
     /// The first key.
+    #[cfg(test)]
     pub fn first(&self) -> Option<K> {
         self.entries.first().copied()
     }
@@ -57,6 +58,7 @@ impl<K: Ord + Copy> Window<K> {
     }
 
     /// How many keys are held.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.entries.len()
     }

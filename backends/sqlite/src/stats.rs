@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-/// What the writing connection has done so far.
+/// What the writing connection has done so far, and how often was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// SQL statements, with `BEGIN` and `COMMIT`.
     pub statements: u64,
+    /// Statements of the reading connections.
+    pub reads: u64,
     /// Trips to the connection's thread; one carries several statements.
     pub round_trips: u64,
     /// Batches committed.
@@ -21,6 +23,7 @@ pub struct Stats {
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub(crate) statements: AtomicU64,
+    pub(crate) reads: AtomicU64,
     pub(crate) round_trips: AtomicU64,
     pub(crate) commits: AtomicU64,
     pub(crate) rows_written: AtomicU64,
@@ -35,6 +38,7 @@ impl Counters {
     pub(crate) fn read(&self) -> Stats {
         Stats {
             statements: self.statements.load(Relaxed),
+            reads: self.reads.load(Relaxed),
             round_trips: self.round_trips.load(Relaxed),
             commits: self.commits.load(Relaxed),
             rows_written: self.rows_written.load(Relaxed),

@@ -94,6 +94,22 @@ async fn a_batch_that_never_arrived_has_not_landed() {
 }
 
 #[tokio::test]
+async fn a_committer_whose_lost_batch_was_refused_altogether_goes_on_from_where_it_was() {
+    let folder = tempdir().unwrap();
+    let mut engine = engine(&folder).await;
+    let id = engine.id(1);
+    let create = engine.create(id);
+    let batch = engine.batch(vec![create.clone()]);
+    engine.take(&[1]).await;
+    // The answer gets lost on the way.
+    engine.store.commit(&batch).await.unwrap();
+    engine.take(&[1]).await;
+    assert_eq!(engine.store.landed(&batch).await.unwrap(), [false]);
+    engine.commit(vec![create]).await;
+    assert!(exists(&engine, id).await);
+}
+
+#[tokio::test]
 async fn an_impossible_change_leaves_nothing_of_its_batch_and_the_rest_goes_through_alone() {
     let folder = tempdir().unwrap();
     let mut engine = engine(&folder).await;

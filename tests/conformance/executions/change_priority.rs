@@ -28,9 +28,7 @@ pub async fn the_queue_follows(case: &mut Case) {
     let first = case.waiting().await;
     let second = case.waiting().await;
     let lane = LaneId::new(LANE);
-    let queue = async |case: &Case| {
-        case.engine.scan_eligible_executions(&lane, Partition::flow(1), 10).await.unwrap()
-    };
+    let queue = async |case: &Case| case.engine.scan_eligible_executions(&lane, Partition::flow(1), 10).await.unwrap();
     assert_eq!(queue(case).await, [first, second]);
     case.engine.change_priority(to(second, 1)).await.unwrap();
     assert_eq!(queue(case).await, [second, first]);

@@ -44,7 +44,10 @@ pub async fn its_record_starts_empty(case: &mut Case) {
     assert_eq!((record.started_at, record.completed_at, record.delay_until), (None, None, None));
     assert_eq!((record.attempt.as_ref(), record.lease.as_ref(), record.grant.as_ref()), (None, None, None));
     assert_eq!((record.deadline_at, record.attempt_timeout, record.flow_id), (None, None, None));
-    assert_eq!((record.failure_reason.as_ref(), record.cancelled_by.as_ref(), record.result.as_ref()), (None, None, None));
+    assert_eq!(
+        (record.failure_reason.as_ref(), record.cancelled_by.as_ref(), record.result.as_ref()),
+        (None, None, None)
+    );
     assert_eq!(case.blob(id, BlobKind::Payload).await, Some(args.input_payload));
 }
 
@@ -139,11 +142,9 @@ pub async fn an_id_stays_taken_when_its_execution_has_ended(case: &mut Case) {
 }
 
 pub async fn payloads_are_opaque_bytes(case: &mut Case) {
-    for payload in [
-        Bytes::new(),
-        Bytes::from_static(b"\xff\xfe\x00 no text"),
-        Bytes::from(vec![0xab; PAYLOAD_BYTES_MAX]),
-    ] {
+    for payload in
+        [Bytes::new(), Bytes::from_static(b"\xff\xfe\x00 no text"), Bytes::from(vec![0xab; PAYLOAD_BYTES_MAX])]
+    {
         let id = case.created(|args| args.input_payload = payload.clone()).await;
         let context = case.engine.read_execution_context(id).await.unwrap();
         assert_eq!(context.input_payload, payload);

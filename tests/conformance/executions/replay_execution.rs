@@ -39,11 +39,8 @@ pub async fn it_is_eligible_again_whatever_its_outcome(case: &mut Case) {
 
 pub async fn who_asks_and_why_is_kept_for_the_next_attempt(case: &mut Case) {
     let id = case.completed().await.execution.execution_id;
-    let args = ReplayExecution {
-        requested_by: Some("anna".to_owned()),
-        reason: Some("wrong rate".to_owned()),
-        ..replay(id)
-    };
+    let args =
+        ReplayExecution { requested_by: Some("anna".to_owned()), reason: Some("wrong rate".to_owned()), ..replay(id) };
     case.engine.replay_execution(args).await.unwrap();
     let expected = Pending::Replay {
         reason: "wrong rate".to_owned(),

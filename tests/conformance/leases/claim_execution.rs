@@ -143,10 +143,7 @@ pub async fn a_repeat_finds_it_leased(case: &mut Case) {
 pub async fn of_two_at_once_one_gets_it(case: &mut Case) {
     let id = case.granted().await;
     let engine = &case.engine;
-    let (first, second) = tokio::join!(
-        engine.claim_execution(case.claim(id)),
-        engine.claim_execution(case.claim(id))
-    );
+    let (first, second) = tokio::join!(engine.claim_execution(case.claim(id)), engine.claim_execution(case.claim(id)));
     first.unwrap();
     case.code(second, "execution_not_leaseable");
     assert_eq!(case.story(id).await, ["acquired 1"]);
@@ -163,8 +160,7 @@ pub async fn a_retry_is_a_new_attempt_that_knows_the_last(case: &mut Case) {
     assert_eq!((second.lease_epoch, second.kind), (LeaseEpoch(2), HandleKind::Fresh));
     assert_ne!(second.attempt_id, first.attempt_id);
     let record = case.record(id).await;
-    let lineage =
-        Lineage::Retry { retry_reason: "broken pipe".to_owned(), previous_attempt_index: AttemptIndex(0) };
+    let lineage = Lineage::Retry { retry_reason: "broken pipe".to_owned(), previous_attempt_index: AttemptIndex(0) };
     assert_eq!(record.attempt.as_ref().unwrap().lineage, lineage);
     assert_eq!((record.pending.as_ref(), record.total_attempt_count, record.started_at), (None, 2, started_at));
     assert_eq!(case.vector(id).await, LEASED);

@@ -203,10 +203,8 @@ pub async fn another_attempt_index_is_stale(case: &mut Case) {
 pub async fn of_two_at_once_the_second_is_a_repeat(case: &mut Case) {
     let held = case.leased().await.execution;
     let engine = &case.engine;
-    let (first, second) = tokio::join!(
-        engine.complete_execution(completion(&held)),
-        engine.complete_execution(completion(&held))
-    );
+    let (first, second) =
+        tokio::join!(engine.complete_execution(completion(&held)), engine.complete_execution(completion(&held)));
     assert_eq!(first.unwrap(), second.unwrap());
     assert_eq!(case.story(held.execution_id).await, ["acquired 1", "released 1 completed", "completed success"]);
 }

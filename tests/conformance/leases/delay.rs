@@ -53,9 +53,8 @@ pub async fn a_time_that_has_passed_is_due_at_once(case: &mut Case) {
 }
 
 pub async fn what_is_left_of_the_attempts_time_is_kept_and_the_deadline_too(case: &mut Case) {
-    let held = case
-        .leased_under(r#"{"timeout_policy":{"attempt_timeout_ms":10000,"execution_deadline_ms":90000}}"#)
-        .await;
+    let held =
+        case.leased_under(r#"{"timeout_policy":{"attempt_timeout_ms":10000,"execution_deadline_ms":90000}}"#).await;
     let id = held.execution.execution_id;
     let created_at = case.now();
     case.advance(4000);

@@ -84,8 +84,7 @@ async fn delays(case: &Case, policy: &'static str, failures: usize) -> Vec<u64> 
     let mut held = case.leased_under(policy).await.execution;
     let mut delays = Vec::new();
     loop {
-        let FailOutcome::RetryScheduled { delay_until, .. } =
-            case.engine.fail_execution(failure(&held)).await.unwrap()
+        let FailOutcome::RetryScheduled { delay_until, .. } = case.engine.fail_execution(failure(&held)).await.unwrap()
         else {
             panic!("no retry after {delays:?}");
         };

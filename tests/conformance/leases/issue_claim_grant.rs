@@ -105,10 +105,8 @@ pub async fn a_worker_that_lacks_something_is_told_what(case: &mut Case) {
     let id = case.created_under(GPU).await;
     for (offered, missing) in [(&[][..], "cuda,gpu"), (&["gpu"], "cuda"), (&["GPU", "cuda"], "gpu")] {
         case.advance(2000);
-        let error = case.code(
-            case.engine.issue_claim_grant(offering(case.grant(id), offered)).await,
-            "capability_mismatch",
-        );
+        let error =
+            case.code(case.engine.issue_claim_grant(offering(case.grant(id), offered)).await, "capability_mismatch");
         assert_eq!(error, EngineError::validation(ValidationKind::CapabilityMismatch, missing));
         assert!(error.is_retryable(), "another worker may fit");
         let record = case.record(id).await;

@@ -32,8 +32,7 @@ pub async fn an_operator_continues_an_interrupted_attempt(case: &mut Case) {
     let claimed = case.engine.issue_grant_and_claim(case.seize(id)).await.unwrap();
     assert_eq!((claimed.execution.attempt_id, claimed.execution.attempt_index), (held.attempt_id, AttemptIndex(0)));
     assert_eq!((claimed.execution.lease_epoch, claimed.handle.kind), (LeaseEpoch(2), HandleKind::Resumed));
-    let story =
-        ["acquired 1", "released 1 worker_delay", "acquired 2 issue_grant_and_claim_resumed"];
+    let story = ["acquired 1", "released 1 worker_delay", "acquired 2 issue_grant_and_claim_resumed"];
     assert_eq!(case.story(id).await, story);
     assert_eq!(case.record(id).await.total_attempt_count, 1);
 }
@@ -49,7 +48,10 @@ pub async fn retries_and_replays_start_their_kind_of_attempt(case: &mut Case) {
     case.advance(500);
     case.promote(id).await;
     let claimed = case.engine.issue_grant_and_claim(case.seize(id)).await.unwrap();
-    assert_eq!((claimed.execution.attempt_type, claimed.execution.attempt_index), (AttemptType::Retry, AttemptIndex(1)));
+    assert_eq!(
+        (claimed.execution.attempt_type, claimed.execution.attempt_index),
+        (AttemptType::Retry, AttemptIndex(1))
+    );
 }
 
 pub async fn an_unknown_execution_is_not_found(case: &mut Case) {

@@ -57,8 +57,7 @@ pub async fn the_new_attempt_knows_how_the_lease_was_lost(case: &mut Case) {
     {
         let id = held.execution.execution_id;
         case.reclaim_lost(id).await;
-        let lineage =
-            Lineage::Reclaim { reclaim_reason: reason.to_owned(), previous_attempt_index: AttemptIndex(0) };
+        let lineage = Lineage::Reclaim { reclaim_reason: reason.to_owned(), previous_attempt_index: AttemptIndex(0) };
         assert_eq!(case.record(id).await.attempt.as_ref().unwrap().lineage, lineage);
     }
 }

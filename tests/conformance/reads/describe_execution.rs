@@ -62,7 +62,10 @@ pub async fn a_lost_lease_shows_until_it_is_replaced(case: &mut Case) {
     let lost = case.leased().await.execution;
     case.engine.revoke_lease(revocation(lost.execution_id)).await.unwrap();
     let shown = case.engine.describe_execution(lost.execution_id).await.unwrap().unwrap();
-    assert_eq!((shown.public_state, shown.blocking_reason), (PublicState::Active, Some(BlockingReason::WaitingForWorker)));
+    assert_eq!(
+        (shown.public_state, shown.blocking_reason),
+        (PublicState::Active, Some(BlockingReason::WaitingForWorker))
+    );
     assert_eq!(shown.current_lease.map(|lease| lease.lease_id), Some(lost.lease_id));
     let again = case.reclaim_lost(lost.execution_id).await.execution;
     let shown = case.engine.describe_execution(lost.execution_id).await.unwrap().unwrap();
@@ -73,7 +76,10 @@ pub async fn a_lost_lease_shows_until_it_is_replaced(case: &mut Case) {
 pub async fn a_block_shows_its_reason_and_detail(case: &mut Case) {
     let id = case.blocked(AdmissionBlock::WaitingForBudget).await;
     let shown = case.engine.describe_execution(id).await.unwrap().unwrap();
-    assert_eq!((shown.public_state, shown.blocking_reason), (PublicState::RateLimited, Some(BlockingReason::WaitingForBudget)));
+    assert_eq!(
+        (shown.public_state, shown.blocking_reason),
+        (PublicState::RateLimited, Some(BlockingReason::WaitingForBudget))
+    );
     assert_eq!(shown.blocking_detail.as_deref(), Some("held"));
 }
 

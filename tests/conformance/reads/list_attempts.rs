@@ -66,7 +66,10 @@ pub async fn an_attempt_shows_its_interruptions_and_its_end(case: &mut Case) {
     case.engine.fail_execution(failure(&again)).await.unwrap();
     let ended = only(case).await;
     assert_eq!((ended.lifecycle, ended.ended_at), (AttemptLifecycle::EndedFailure, Some(case.now())));
-    assert_eq!((ended.failure_reason.as_deref(), ended.failure_category.as_deref()), (Some("broken pipe"), Some("net")));
+    assert_eq!(
+        (ended.failure_reason.as_deref(), ended.failure_category.as_deref()),
+        (Some("broken pipe"), Some("net"))
+    );
 }
 
 pub async fn each_attempt_tells_why_it_exists(case: &mut Case) {

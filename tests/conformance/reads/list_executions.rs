@@ -79,11 +79,9 @@ pub async fn a_page_holds_a_thousand_at_most(case: &mut Case) {
 pub async fn a_place_outside_the_partition_is_refused(case: &mut Case) {
     let stranger = case.id_in(2);
     case.code(case.engine.list_executions(Partition::flow(1), Some(stranger), 10).await, "invalid_input");
-    for partition in [
-        Partition::flow(case.partitions()),
-        Partition::SYSTEM,
-        Partition { family: PartitionFamily::Quota, index: 0 },
-    ] {
+    for partition in
+        [Partition::flow(case.partitions()), Partition::SYSTEM, Partition { family: PartitionFamily::Quota, index: 0 }]
+    {
         case.code(case.engine.list_executions(partition, None, 10).await, "invalid_input");
     }
 }

@@ -1,11 +1,11 @@
 //! `read_exec_core_fields`: an execution's record as named texts.
 
 use crate::case::Case;
+use leasehold_contract::AdmissionBlock;
 use leasehold_core::ids::ExecutionId;
 use leasehold_core::partition::{Partition, PartitionFamily};
-use leasehold_contract::AdmissionBlock;
-use leasehold_tests::harness::act::{renewal, revocation};
 use leasehold_tests::harness::TTL_MS;
+use leasehold_tests::harness::act::{renewal, revocation};
 
 async fn check(case: &Case, id: ExecutionId, expected: &[(&str, Option<&str>)]) {
     let names: Vec<String> = expected.iter().map(|(name, _)| (*name).to_owned()).collect();

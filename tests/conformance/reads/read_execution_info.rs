@@ -33,7 +33,10 @@ pub async fn start_and_end_show_once_they_have_been(case: &mut Case) {
     let started_at = case.now().to_string();
     let held = case.lease(id).await.execution;
     let info = case.engine.read_execution_info(id).await.unwrap().unwrap();
-    assert_eq!((info.public_state, info.started_at.as_ref(), info.completed_at), (PublicState::Active, Some(&started_at), None));
+    assert_eq!(
+        (info.public_state, info.started_at.as_ref(), info.completed_at),
+        (PublicState::Active, Some(&started_at), None)
+    );
     case.advance(5);
     case.engine.complete_execution(completion(&held)).await.unwrap();
     let info = case.engine.read_execution_info(id).await.unwrap().unwrap();

@@ -5,8 +5,8 @@ use crate::states::{LEASED, delayed};
 use bytes::Bytes;
 use leasehold_contract::{CREDITS_MAX, POLL_WAIT_MAX, PollTasks, Task};
 use leasehold_core::capability::CapabilitySet;
-use leasehold_core::ids::{ExecutionId, LaneId, WorkerInstanceId};
 use leasehold_core::handle::HandleKind;
+use leasehold_core::ids::{ExecutionId, LaneId, WorkerInstanceId};
 use leasehold_tests::harness::TTL_MS;
 use std::time::Duration;
 
@@ -88,11 +88,10 @@ pub async fn only_work_of_its_lanes_and_within_its_reach_is_given(case: &mut Cas
 pub async fn polls_at_once_share_the_work(case: &mut Case) {
     let of = |instance| PollTasks { worker_instance_id: WorkerInstanceId::new(instance), ..case.poll() };
     let engine = &case.engine;
-    let (first, second, created) = tokio::join!(
-        engine.poll_tasks(of("worker-1")),
-        engine.poll_tasks(of("worker-2")),
-        async { [case.waiting().await, case.waiting().await] }
-    );
+    let (first, second, created) =
+        tokio::join!(engine.poll_tasks(of("worker-1")), engine.poll_tasks(of("worker-2")), async {
+            [case.waiting().await, case.waiting().await]
+        });
     let mut taken = [ids(&first.unwrap()), ids(&second.unwrap())].concat();
     taken.sort();
     assert_eq!(taken, created);

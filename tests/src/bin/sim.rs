@@ -98,12 +98,8 @@ fn main() -> ExitCode {
             println!("  {name:<32} {count}");
         }
     }
-    let missing: Vec<_> =
-        KINDS.iter().filter(|kind| seeds >= SEEDS_FOR_ALL && !faults.contains_key(**kind)).collect();
-    println!(
-        "{seeds} seeds, {executions} executions, {lives} lives, {twice} seeds run twice, {} failed",
-        failed.len()
-    );
+    let missing: Vec<_> = KINDS.iter().filter(|kind| seeds >= SEEDS_FOR_ALL && !faults.contains_key(**kind)).collect();
+    println!("{seeds} seeds, {executions} executions, {lives} lives, {twice} seeds run twice, {} failed", failed.len());
     if !missing.is_empty() {
         println!("faults that never occurred: {missing:?}");
     }

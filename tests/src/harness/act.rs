@@ -9,9 +9,7 @@ use leasehold_contract::{
 };
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::command::ClaimedExecution;
-use leasehold_core::ids::{
-    AttemptId, ExecutionId, LaneId, LeaseId, Namespace, RequestId, WorkerId, WorkerInstanceId,
-};
+use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, RequestId, WorkerId, WorkerInstanceId};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -248,12 +246,7 @@ pub fn cancellation(execution_id: ExecutionId) -> CancelExecution {
 
 /// Arguments that take a lease away, whoever has it.
 pub fn revocation(execution_id: ExecutionId) -> RevokeLease {
-    RevokeLease {
-        execution_id,
-        expected_lease_id: None,
-        worker_instance_id: None,
-        reason: "drained".to_owned(),
-    }
+    RevokeLease { execution_id, expected_lease_id: None, worker_instance_id: None, reason: "drained".to_owned() }
 }
 
 /// Arguments that run an ended execution once more.

@@ -119,9 +119,15 @@ impl Harness {
     /// Ends the engine as a crash would, and starts another one over the same
     /// store, with the present options.
     pub async fn kill(&mut self) {
+        self.kill_for(0).await;
+    }
+
+    /// As [`Harness::kill`], with so many milliseconds without an engine.
+    pub async fn kill_for(&mut self, ms: u64) {
         self.handle.crash().await;
         // The locks of a dead process are free.
         self.backend.close().await;
+        self.advance(ms);
         self.begin().await;
     }
 

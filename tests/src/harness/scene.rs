@@ -1,8 +1,8 @@
 //! Executions in every state the rules lead to, by the operations that lead
 //! there.
 
-use super::act::{self, TTL_MS};
 use super::Harness;
+use super::act::{self, TTL_MS};
 use leasehold_contract::{
     AdmissionBlock, BlockExecution, Claimed, CreateExecution, ExpireExecution, ExpireOutcome, ExpirePhase, FailOutcome,
     MarkExpiredOutcome, MarkLeaseExpired, PromoteDelayed, PromoteOutcome, ReclaimClaim, ReclaimGrantOutcome,
@@ -136,9 +136,8 @@ impl Harness {
 
     /// Failed once, with a second attempt scheduled in 500 ms.
     pub async fn retrying(&self) -> Claimed {
-        let held = self
-            .leased_under(r#"{"retry_policy":{"max_retries":2,"backoff":{"type":"fixed","delay_ms":500}}}"#)
-            .await;
+        let held =
+            self.leased_under(r#"{"retry_policy":{"max_retries":2,"backoff":{"type":"fixed","delay_ms":500}}}"#).await;
         let failed = self.engine.fail_execution(act::failure(&held.execution)).await;
         assert!(matches!(failed, Ok(FailOutcome::RetryScheduled { .. })), "{failed:?}");
         held

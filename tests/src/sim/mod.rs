@@ -9,9 +9,11 @@
 //! [`oracle`] compares it with everything that was acknowledged, and the last
 //! phase, without faults, must bring every execution to its end.
 
+mod done;
 mod op;
 mod oracle;
 mod program;
+mod run;
 mod world;
 
 use crate::checker::{self, Assumptions};
@@ -75,12 +77,9 @@ async fn simulate(seed: u64) -> Outcome {
         outcome.violations.push(stuck);
     }
     let backend = world.inspector();
-    let report = checker::check_store_assuming(
-        &backend,
-        world::PARTITIONS,
-        Assumptions { stored_retry_policy_binds: true },
-    )
-    .await;
+    let report =
+        checker::check_store_assuming(&backend, world::PARTITIONS, Assumptions { stored_retry_policy_binds: true })
+            .await;
     outcome.violations.extend(report.violations.iter().map(ToString::to_string));
     outcome.violations.extend(oracle.judge(&backend).await);
     outcome.executions = report.executions;

@@ -1,23 +1,16 @@
 //! One command of a program: choosing it, running it, and what it came to.
 
-use super::oracle::Oracle;
 use super::program::is_blocked;
 use bytes::Bytes;
 use leasehold_actors::EngineHandle;
 use leasehold_backend::Entropy;
 use leasehold_contract::{
-    AdmissionBlock, BlockExecution, CancelExecution, ChangePriority, ClaimExecution, ClaimForWorker, ClaimPolicy,
-    CommandSource, CreateExecution, EngineError, Executions, ExpireExecution, ExpirePhase, FailureReason, FenceTriple,
-    Handle, IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, Leases, MarkLeaseExpired, PollTasks,
-    PromoteDelayed, Reads, ReclaimClaim, ReclaimExecution, ReplayExecution, RevokeLease, SetExecutionTag,
-    UnblockExecution, Work,
+    AdmissionBlock, ClaimForWorker, ClaimPolicy, CreateExecution, ExpirePhase, Handle, IssueClaimGrant,
+    IssueGrantAndClaim, IssueReclaimGrant, PollTasks, Reads,
 };
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::capability::CapabilitySet;
-use leasehold_core::handle::BackendTag;
-use leasehold_core::ids::{
-    AttemptId, ExecutionId, LaneId, LeaseId, Namespace, RequestId, WorkerId, WorkerInstanceId,
-};
+use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, RequestId, WorkerId, WorkerInstanceId};
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::time::TimestampMs;
 use std::collections::BTreeMap;
@@ -91,26 +84,6 @@ pub enum Op {
     Unblock(ExecutionId),
     /// Look.
     Describe(ExecutionId),
-}
-
-/// What a command came to.
-pub enum Done {
-    /// Executions were created.
-    Created(Vec<(ExecutionId, Option<Arc<str>>)>),
-    /// Leases were handed out.
-    Claimed(Vec<(Held, TimestampMs)>),
-    /// A lease was renewed.
-    Renewed(LeaseId, TimestampMs),
-    /// A lease was given back.
-    Released(Held, &'static str),
-    /// An execution was cancelled.
-    Cancelled(ExecutionId),
-    /// An execution is run again.
-    Replayed(ExecutionId),
-    /// Something else.
-    Other(String),
-    /// It was refused or failed.
-    Refused(EngineError),
 }
 
 fn lane(number: u64) -> LaneId {
@@ -325,247 +298,6 @@ impl Op {
             Self::Block(..) => "block_execution_for_admission",
             Self::Unblock(_) => "unblock_execution",
             Self::Describe(_) => "describe_execution",
-        }
-    }
-
-    /// Runs it.
-    pub async fn run(self, engine: EngineHandle) -> Done {
-        match self.attempt(&engine).await {
-            Ok(done) => done,
-            Err(error) => Done::Refused(error),
-        }
-    }
-
-    async fn attempt(self, engine: &EngineHandle) -> Result<Done, EngineError> {
-        let other = |text: String| Ok(Done::Other(text));
-        match self {
-            Self::Create(args) => {
-                let key = args.idempotency_key.clone();
-                let outcome = engine.create_execution(*args).await?;
-                Ok(Done::Created(vec![(outcome.execution_id(), key)]))
-            }
-            Self::CreateMany(all) => {
-                let keys: Vec<_> = all.iter().map(|args| args.idempotency_key.clone()).collect();
-                let outcomes = engine.create_executions(all).await?;
-                let created = outcomes
-                    .into_iter()
-                    .zip(keys)
-                    .filter_map(|(outcome, key)| outcome.ok().map(|outcome| (outcome.execution_id(), key)))
-                    .collect();
-                Ok(Done::Created(created))
-            }
-            Self::Claim(lane, offered, policy) => {
-                let handle = engine.claim(&lane, &offered, &policy).await?;
-                Ok(Done::Claimed(handle.into_iter().map(|handle| held(handle, TimestampMs(0))).collect()))
-            }
-            Self::Poll(args) => {
-                let tasks = engine.poll_tasks(*args).await?;
-                let claimed = tasks
-                    .into_iter()
-                    .map(|task| {
-                        let until = task.claimed.lease_expires_at;
-                        held(task.claimed.handle(BackendTag::Memory), until)
-                    })
-                    .collect();
-                Ok(Done::Claimed(claimed))
-            }
-            Self::GrantAndClaim(grant, lease, attempt) => {
-                engine.issue_claim_grant((*grant).clone()).await?;
-                let claimed = engine
-                    .claim_execution(ClaimExecution {
-                        execution_id: grant.execution_id,
-                        worker_id: grant.worker_id,
-                        worker_instance_id: grant.worker_instance_id,
-                        lane_id: grant.lane_id,
-                        lease_id: LeaseId::from_uuid(lease),
-                        lease_ttl_ms: 3000,
-                        attempt_id: AttemptId::from_uuid(attempt),
-                        expected_attempt_index: None,
-                        attempt_policy_json: None,
-                        attempt_timeout_ms: None,
-                        execution_deadline_at: None,
-                    })
-                    .await?;
-                Ok(Done::Claimed(vec![held(claimed.handle, claimed.execution.lease_expires_at)]))
-            }
-            Self::Reclaim(grant, lease, attempt) => {
-                let granted = engine.issue_reclaim_grant((*grant).clone()).await?;
-                let outcome = engine
-                    .reclaim_execution(ReclaimExecution {
-                        execution_id: grant.execution_id,
-                        worker_id: grant.worker_id,
-                        worker_instance_id: grant.worker_instance_id,
-                        lease_id: LeaseId::from_uuid(lease),
-                        lease_ttl_ms: 3000,
-                        attempt_id: AttemptId::from_uuid(attempt),
-                        attempt_policy_json: None,
-                        max_reclaim_count: None,
-                    })
-                    .await?;
-                match outcome {
-                    ReclaimClaim::Claimed(claimed) => {
-                        Ok(Done::Claimed(vec![held(claimed.handle, claimed.execution.lease_expires_at)]))
-                    }
-                    refused => other(format!("{granted:?} {refused:?}")),
-                }
-            }
-            Self::ClaimForWorker(args) => {
-                let grant = engine.claim_for_worker(*args).await?;
-                other(format!("{grant:?}"))
-            }
-            Self::OperatorClaim(args) => {
-                let claimed = engine.issue_grant_and_claim(args).await?;
-                Ok(Done::Claimed(vec![held(claimed.handle, claimed.execution.lease_expires_at)]))
-            }
-            Self::Renew(held) => {
-                let renewed = engine.renew(&held.handle).await?;
-                Ok(Done::Renewed(held.lease_id, renewed.expires_at))
-            }
-            Self::Progress(held, percent) => {
-                let progress = engine.progress(&held.handle, Some(percent), None).await?;
-                other(format!("{progress:?}"))
-            }
-            Self::Complete(held) => {
-                let result = (held.lease_id.as_uuid().as_u128() % 2 == 0).then(|| Bytes::from(vec![1; 400]));
-                engine.complete(&held.handle, result).await?;
-                Ok(Done::Released(held, "completed"))
-            }
-            Self::Fail(held, class) => {
-                let reason = FailureReason { message: "asked to".to_owned(), detail: None };
-                let outcome = engine.fail(&held.handle, reason, class).await?;
-                Ok(Done::Released(
-                    held,
-                    match outcome {
-                        leasehold_contract::FailOutcome::TerminalFailed => "failed_terminal",
-                        leasehold_contract::FailOutcome::RetryScheduled { .. } => "failed_retry_scheduled",
-                    },
-                ))
-            }
-            Self::Delay(held, until) => {
-                engine.delay(&held.handle, until).await?;
-                Ok(Done::Released(held, "worker_delay"))
-            }
-            Self::WaitChildren(held) => {
-                engine.wait_children(&held.handle).await?;
-                Ok(Done::Released(held, "waiting_children"))
-            }
-            Self::Cancel(held) => {
-                engine.cancel(&held.handle, "asked to".to_owned()).await?;
-                Ok(Done::Cancelled(held.execution_id))
-            }
-            Self::CancelExecution(id) => {
-                let args = CancelExecution {
-                    execution_id: id,
-                    reason: "asked to".to_owned(),
-                    source: CommandSource::OperatorOverride,
-                    fence: FenceTriple::NONE,
-                };
-                engine.cancel_execution(args).await?;
-                Ok(Done::Cancelled(id))
-            }
-            Self::Revoke(id) => {
-                let args = RevokeLease {
-                    execution_id: id,
-                    expected_lease_id: None,
-                    worker_instance_id: None,
-                    reason: "asked to".to_owned(),
-                };
-                other(format!("{:?}", engine.revoke_lease(args).await?))
-            }
-            Self::MarkExpired(execution_id) => {
-                other(format!("{:?}", engine.mark_lease_expired_if_due(MarkLeaseExpired { execution_id }).await?))
-            }
-            Self::Replay(execution_id) => {
-                engine.replay_execution(ReplayExecution { execution_id, requested_by: None, reason: None }).await?;
-                Ok(Done::Replayed(execution_id))
-            }
-            Self::Priority(execution_id, new_priority) => {
-                other(format!("{:?}", engine.change_priority(ChangePriority { execution_id, new_priority }).await?))
-            }
-            Self::Tag(execution_id, value) => {
-                let args = SetExecutionTag { execution_id, key: "sim.tag".to_owned(), value };
-                other(format!("{:?}", engine.set_execution_tag(args).await?))
-            }
-            Self::Expire(execution_id, phase) => {
-                let args = ExpireExecution { execution_id, phase, attempt_index: None };
-                other(format!("{:?}", engine.expire_execution(args).await?))
-            }
-            Self::Promote(execution_id) => {
-                other(format!("{:?}", engine.promote_delayed(PromoteDelayed { execution_id }).await?))
-            }
-            Self::Block(execution_id, reason) => {
-                let args = BlockExecution { execution_id, reason, detail: None };
-                other(format!("{:?}", engine.block_execution_for_admission(args).await?))
-            }
-            Self::Unblock(execution_id) => {
-                let args = UnblockExecution { execution_id, expected_reason: None };
-                other(format!("{:?}", engine.unblock_execution(args).await?))
-            }
-            Self::Describe(id) => {
-                let snapshot = engine.describe_execution(id).await?;
-                other(format!("{:?}", snapshot.map(|snapshot| snapshot.public_state)))
-            }
-        }
-    }
-}
-
-fn held(handle: Handle, until: TimestampMs) -> (Held, TimestampMs) {
-    let payload = handle.decode(BackendTag::Memory).expect("a handle of this store");
-    (Held { execution_id: payload.execution_id, lease_id: payload.lease_id, handle }, until)
-}
-
-impl Done {
-    /// One line of the trace.
-    pub fn line(&self) -> String {
-        match self {
-            Self::Created(ids) => {
-                format!("created {}", ids.iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>().join(" "))
-            }
-            Self::Claimed(held) => {
-                let names: Vec<_> =
-                    held.iter().map(|(held, _)| format!("{} {}", held.execution_id, held.lease_id)).collect();
-                format!("claimed {}", names.join(", "))
-            }
-            Self::Renewed(lease, until) => format!("renewed {lease} until {until}"),
-            Self::Released(held, how) => format!("released {} {how}", held.lease_id),
-            Self::Cancelled(id) => format!("cancelled {id}"),
-            Self::Replayed(id) => format!("replayed {id}"),
-            Self::Other(text) => text.clone(),
-            Self::Refused(error) => format!("refused {error}"),
-        }
-    }
-
-    /// The error, if it was refused.
-    pub const fn error(&self) -> Option<&EngineError> {
-        match self {
-            Self::Refused(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    /// Tells the oracle what was acknowledged, and the workers what they
-    /// hold.
-    pub fn tell(self, oracle: &mut Oracle, workers: &mut Vec<Held>) {
-        match self {
-            Self::Created(ids) => {
-                for (id, key) in ids {
-                    oracle.created(id, key.as_deref());
-                }
-            }
-            Self::Claimed(all) => {
-                for (held, until) in all {
-                    oracle.claimed(held.execution_id, held.lease_id, until);
-                    workers.push(held);
-                }
-            }
-            Self::Renewed(lease, until) => oracle.renewed(lease, until),
-            Self::Released(held, how) => {
-                oracle.released(held.lease_id, how);
-                workers.retain(|other| other.lease_id != held.lease_id);
-            }
-            Self::Cancelled(id) => oracle.cancelled(id),
-            Self::Replayed(id) => oracle.replayed(id),
-            Self::Other(_) | Self::Refused(_) => {}
         }
     }
 }

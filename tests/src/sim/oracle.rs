@@ -159,9 +159,7 @@ pub async fn final_states(backend: &dyn Backend) -> Vec<(ExecutionId, &'static s
             let page = backend.list_executions(partition, after, PAGE_MAX).await.expect("nothing goes wrong here");
             after = page.last().map(|execution| execution.id.uuid());
             let end = page.len() < PAGE_MAX;
-            states.extend(
-                page.iter().map(|execution| (execution.id, execution.vector().public_state().as_str())),
-            );
+            states.extend(page.iter().map(|execution| (execution.id, execution.vector().public_state().as_str())));
             if end {
                 break;
             }

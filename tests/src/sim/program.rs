@@ -1,7 +1,8 @@
 //! The program of a seed: what clients, workers and operators do, and when
 //! things break.
 
-use super::op::{Done, Held, Op};
+use super::done::Done;
+use super::op::{Held, Op};
 use super::oracle::Oracle;
 use super::world::{PARTITIONS, World, settle};
 use leasehold_actors::EngineHandle;

@@ -98,8 +98,7 @@ impl World {
 
     /// Starts a node over the store. The old one, if any, is dead.
     async fn start(&mut self) {
-        let backend =
-            Arc::new(MemoryBackend::with_faults(self.store.clone(), self.clock.clone(), self.plan.clone()));
+        let backend = Arc::new(MemoryBackend::with_faults(self.store.clone(), self.clock.clone(), self.plan.clone()));
         let options = EngineOptions {
             partitions: PartitionConfig { num_flow_partitions: PARTITIONS, ..PartitionConfig::default() },
             ready_window: 8,

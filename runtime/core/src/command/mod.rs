@@ -31,6 +31,7 @@ mod replay_execution;
 mod revoke_lease;
 mod set_execution_tag;
 mod settle;
+mod store_renewal;
 mod text;
 mod wait_children;
 
@@ -59,6 +60,7 @@ pub use replay_execution::{ReplayExecution, Replayed};
 pub use revoke_lease::{RevokeLease, RevokeOutcome};
 pub use set_execution_tag::{SetExecutionTag, TagSet};
 pub use settle::{Settle, SettleOutcome};
+pub use store_renewal::{RenewalStored, StoreRenewal};
 pub use text::{DOCUMENT_BYTES_MAX, KIND_BYTES_MAX, REASON_BYTES_MAX};
 pub use wait_children::WaitChildren;
 
@@ -181,6 +183,7 @@ commands! {
     ReplayExecution => Replayed, "replay_execution";
     SetExecutionTag => TagSet, "set_execution_tag";
     Settle => SettleOutcome, "settle";
+    StoreRenewal => RenewalStored, "store_renewal";
 }
 
 /// Decides a command over the records in `source`.

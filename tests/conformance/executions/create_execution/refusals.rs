@@ -88,12 +88,11 @@ pub async fn unknown_fields_of_a_policy_are_ignored(case: &mut Case) {
 }
 
 pub async fn tag_keys_follow_the_grammar(case: &mut Case) {
-    for key in ["", "team", "Team.owner", "team.", ".owner", "1team.owner", "team.Owner", "te-am.owner", "team..x", "a.b c"]
+    for key in
+        ["", "team", "Team.owner", "team.", ".owner", "1team.owner", "team.Owner", "te-am.owner", "team..x", "a.b c"]
     {
-        let args = CreateExecution {
-            tags: BTreeMap::from([(key.to_owned(), "v".to_owned())]),
-            ..case.create(case.id())
-        };
+        let args =
+            CreateExecution { tags: BTreeMap::from([(key.to_owned(), "v".to_owned())]), ..case.create(case.id()) };
         let error = case.refused(args.execution_id, case.engine.create_execution(args), "invalid_tag_key").await;
         assert!(error.to_string().contains(key), "{error}");
     }

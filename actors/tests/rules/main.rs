@@ -1,0 +1,7 @@
+//! The rules of the actors, each provoked over the memory store.
+
+mod commits;
+mod fixture;
+mod leases;
+mod recovery;
+mod work;

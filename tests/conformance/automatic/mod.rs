@@ -1,0 +1,84 @@
+//! What happens by itself as time goes by.
+
+pub mod create_execution;
+pub mod delay;
+pub mod expire_execution;
+pub mod fail_execution;
+pub mod issue_claim_grant;
+pub mod poll_tasks;
+pub mod reclaim_execution;
+pub mod renew_lease;
+pub mod wait_children;
+
+/// The cases of this concern on a target.
+macro_rules! cases {
+    ($target:expr) => {
+        crate::case::tests! {
+            $target, leasehold_tests::harness::Options::automatic(),
+            automatic {
+                create_execution {
+                    a_delayed_execution_wakes_at_its_time
+                    delays_wake_one_after_the_other
+                    a_delay_that_passes_while_no_engine_runs_is_made_up_for
+                    a_delay_goes_on_under_the_next_engine
+                    past_its_deadline_a_waiting_execution_ends
+                    a_deadline_that_passes_while_no_engine_runs_is_made_up_for
+                    a_storm_of_deadlines_leaves_nobody_behind
+                    what_waits_is_offered_by_the_next_engine
+                }
+                delay {
+                    the_attempt_goes_on_when_its_time_has_come
+                    a_time_that_has_passed_wakes_it_at_once
+                }
+                expire_execution {
+                    an_attempt_over_its_time_ends_and_is_not_retried
+                    renewals_do_not_lengthen_an_attempt
+                    a_handler_that_hangs_is_not_immortal
+                    a_deadline_ends_a_running_execution
+                    a_deadline_ends_an_execution_that_waits_for_its_time
+                    an_interrupted_attempt_uses_up_no_time
+                    a_timeout_goes_on_under_the_next_engine
+                }
+                fail_execution {
+                    a_retry_comes_when_its_backoff_is_over
+                    every_retry_waits_longer_until_none_is_left
+                    a_retry_that_falls_due_while_no_engine_runs_is_made_up_for
+                }
+                issue_claim_grant {
+                    an_unused_promise_heals_by_its_expiry
+                    an_unused_promise_heals_under_the_next_engine
+                    an_unused_reclaim_grant_heals_too
+                }
+                poll_tasks {
+                    what_a_poll_that_hung_up_was_to_get_goes_to_the_next
+                    credits_are_not_lost_with_a_partition
+                }
+                reclaim_execution {
+                    a_dead_workers_execution_goes_to_the_next_who_polls
+                    a_lapse_is_marked_on_time_though_nobody_asks
+                    up_to_the_cap_and_then_it_fails
+                    a_revoked_execution_is_offered_at_once
+                    a_worker_that_lacks_something_is_not_offered_it
+                    a_lost_execution_is_offered_by_the_next_engine_too
+                    urgent_work_goes_before_lost_work_of_lower_rank
+                    a_dead_reclaimer_is_no_better_than_a_dead_worker
+                }
+                renew_lease {
+                    renewals_keep_a_lease_alive
+                    without_more_renewals_it_lapses_when_the_last_one_ends
+                    an_early_renewal_is_stored_by_half_its_time
+                    a_promise_outlives_the_engine_that_gave_it
+                    an_inherited_lease_lapses_one_time_to_live_after_what_was_stored
+                    takeover_after_takeover_keeps_nobody_alive
+                    a_lease_that_ended_while_no_engine_ran_is_found_lapsed
+                    a_holder_goes_on_renewing_with_the_next_engine
+                }
+                wait_children {
+                    without_children_it_is_handed_out_again
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use cases;

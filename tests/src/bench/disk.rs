@@ -1,0 +1,110 @@
+//! The machine: what a folder lies on, and what the process has used.
+
+use super::BenchResult;
+use super::options::{Common, Sync};
+use std::path::{Path, PathBuf};
+
+/// File systems that keep nothing.
+const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "devtmpfs"];
+
+/// Ticks per second in `/proc`; the same on every Linux a program sees.
+const TICKS_PER_S: f64 = 100.0;
+
+/// Makes the folder of a bench and refuses one whose writes are not durable.
+///
+/// # Errors
+///
+/// A folder in memory, `synchronous` below full.
+pub(super) fn durable_folder(common: &Common) -> BenchResult<PathBuf> {
+    if common.synchronous != Sync::Full {
+        return Err("synchronous below full: what it measures is no durable write".into());
+    }
+    std::fs::create_dir_all(&common.dir)?;
+    let dir = common.dir.canonicalize()?;
+    let mounts = std::fs::read_to_string("/proc/self/mounts")?;
+    let kind = file_system(&mounts, &dir).ok_or("no mount point for the folder")?;
+    if IN_MEMORY.contains(&kind) {
+        return Err(format!("{} lies on {kind}, which keeps nothing; say --dir", dir.display()).into());
+    }
+    Ok(dir)
+}
+
+/// The type of the file system of the longest mount point above a folder; of
+/// two on one point, the later one covers the earlier.
+fn file_system<'a>(mounts: &'a str, dir: &Path) -> Option<&'a str> {
+    let mut best: Option<(usize, &str)> = None;
+    for line in mounts.lines() {
+        let mut fields = line.split(' ').skip(1);
+        let (Some(point), Some(kind)) = (fields.next(), fields.next()) else { continue };
+        let point = point.replace("\\040", " ");
+        if dir.starts_with(&point) && best.is_none_or(|(length, _)| point.len() >= length) {
+            best = Some((point.len(), kind));
+        }
+    }
+    best.map(|(_, kind)| kind)
+}
+
+/// What else runs on the machine: the three averages of `/proc/loadavg`.
+pub(super) fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// Seconds of processor time this process has used, all threads together.
+///
+/// # Errors
+///
+/// A `/proc` that cannot be read.
+pub(super) fn cpu_seconds() -> BenchResult<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // The program's name may hold spaces; it ends with the last bracket.
+    let fields = stat.rsplit_once(')').ok_or("no name in /proc/self/stat")?.1;
+    let mut ticks = fields.split_whitespace().skip(11).take(2);
+    let mut next = || -> BenchResult<f64> { Ok(ticks.next().ok_or("a short /proc/self/stat")?.parse()?) };
+    Ok((next()? + next()?) / TICKS_PER_S)
+}
+
+/// Resident memory in MiB.
+///
+/// # Errors
+///
+/// A `/proc` that cannot be read.
+pub(super) fn resident_mib() -> BenchResult<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    Ok(field(&status, "VmRSS:")? / 1024.0)
+}
+
+/// Bytes this process has handed to the file system.
+///
+/// # Errors
+///
+/// A `/proc` that cannot be read.
+pub(super) fn bytes_written() -> BenchResult<f64> {
+    field(&std::fs::read_to_string("/proc/self/io")?, "wchar:")
+}
+
+fn field(text: &str, name: &str) -> BenchResult<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).ok_or_else(|| format!("no {name}"))?;
+    Ok(line.split_whitespace().next().ok_or("an empty field")?.parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_mount_point_counts() {
+        let mounts = "dev / ext4 rw 0 0\nnone /tmp tmpfs rw 0 0\ndev /tmp/disk ext4 rw 0 0\n";
+        assert_eq!(file_system(mounts, Path::new("/home/a")), Some("ext4"));
+        assert_eq!(file_system(mounts, Path::new("/tmp/a")), Some("tmpfs"));
+        assert_eq!(file_system(mounts, Path::new("/tmp/disk/a")), Some("ext4"));
+        assert_eq!(file_system(mounts, Path::new("/tmpfoo")), Some("ext4"));
+    }
+
+    #[test]
+    fn the_process_knows_itself() {
+        assert!(resident_mib().unwrap() > 0.5);
+        assert!(cpu_seconds().unwrap() >= 0.0);
+        assert!(bytes_written().unwrap() >= 0.0);
+    }
+}

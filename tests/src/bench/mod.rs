@@ -1,0 +1,49 @@
+//! Benches: what the engine does per second, beside what the disk does in the
+//! same run.
+//!
+//! A figure of one machine says little about another, so every bench measures
+//! its raw counterpart next to itself and the ratio is what counts. No bench
+//! is a test: a slow machine fails nothing. What fails a bench is a store that
+//! does not show what the bench believes to have done.
+
+mod counts;
+mod disk;
+mod idle;
+mod latency;
+mod options;
+mod raw;
+mod replay;
+mod report;
+mod rig;
+mod summary;
+mod throughput;
+mod timers;
+mod verify;
+mod waiting;
+
+pub use options::Options;
+
+use options::Command;
+
+/// What keeps a bench from giving figures.
+pub type BenchError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A bench's part, or why there is none.
+pub type BenchResult<T> = Result<T, BenchError>;
+
+/// Runs the bench that was asked for.
+///
+/// # Errors
+///
+/// A folder that is no disk, a store that refuses, or a store that does not
+/// show every execution ended exactly once.
+pub async fn run(options: Options) -> BenchResult<()> {
+    match &options.command {
+        Command::Throughput(args) => throughput::run(args).await,
+        Command::Latency(args) => latency::run(args).await,
+        Command::Idle(args) => idle::run(args).await,
+        Command::Timers(args) => timers::run(args).await,
+        Command::Waiting(args) => waiting::run(args),
+        Command::WaitingNode(args) => waiting::node(args).await,
+    }
+}

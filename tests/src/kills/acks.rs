@@ -1,0 +1,148 @@
+//! The file of acknowledgements: a JSON value per line, only ever appended.
+
+use super::Fallible;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// What the node has answered, or not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ack", rename_all = "snake_case")]
+pub enum Ack {
+    /// A create was acknowledged.
+    Created {
+        /// As what.
+        id: String,
+        /// Whose.
+        key: String,
+        /// Whether together with others.
+        bulk: bool,
+        /// Whether it is said to have existed.
+        duplicate: bool,
+    },
+    /// A lease was issued.
+    Claimed {
+        /// Of which execution.
+        id: String,
+        /// Its epoch.
+        lease_epoch: u64,
+    },
+    /// A lease was renewed.
+    Renewed {
+        /// Of which execution.
+        id: String,
+        /// Its epoch.
+        lease_epoch: u64,
+    },
+    /// A completion under a lease.
+    Completed {
+        /// Of which execution.
+        id: String,
+        /// The lease's epoch.
+        lease_epoch: u64,
+    },
+    /// A failure under a lease.
+    Failed {
+        /// Of which execution.
+        id: String,
+        /// The lease's epoch.
+        lease_epoch: u64,
+    },
+    /// A cancellation.
+    Cancelled {
+        /// Of which execution.
+        id: String,
+    },
+    /// A replay.
+    Replayed {
+        /// Of which execution.
+        id: String,
+    },
+    /// The node did not say what became of a call.
+    Unknown {
+        /// Which operation.
+        op: String,
+    },
+    /// The engine refused a call.
+    Refused {
+        /// Which operation.
+        op: String,
+        /// Why.
+        code: String,
+    },
+    /// The node failed in a way it must not.
+    Fault {
+        /// Which operation.
+        op: String,
+        /// What it said.
+        detail: String,
+    },
+}
+
+impl Ack {
+    /// Under which name it is counted.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Created { bulk, duplicate, .. } => {
+                let how = if *bulk { "bulk" } else { "single" };
+                format!("create {how}{}", if *duplicate { ", found again" } else { "" })
+            }
+            Self::Claimed { .. } => "claim".to_owned(),
+            Self::Renewed { .. } => "renew".to_owned(),
+            Self::Completed { .. } => "complete".to_owned(),
+            Self::Failed { .. } => "fail".to_owned(),
+            Self::Cancelled { .. } => "cancel".to_owned(),
+            Self::Replayed { .. } => "replay".to_owned(),
+            Self::Unknown { op } => format!("{op} unknown"),
+            Self::Refused { op, code } => format!("{op} refused: {code}"),
+            Self::Fault { op, detail } => format!("{op} FAULT: {detail}"),
+        }
+    }
+
+    /// Whether something was promised.
+    pub const fn is_promise(&self) -> bool {
+        !matches!(self, Self::Unknown { .. } | Self::Refused { .. } | Self::Fault { .. })
+    }
+}
+
+/// Appends to the file.
+#[derive(Debug)]
+pub struct AckLog(Mutex<File>);
+
+impl AckLog {
+    /// Opens it.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        Ok(Self(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)))
+    }
+
+    /// Appends one; it is in the file when this returns.
+    ///
+    /// # Panics
+    ///
+    /// When the file cannot be written; a log with a gap proves nothing.
+    pub fn write(&self, ack: &Ack) {
+        let mut line = serde_json::to_vec(ack).expect("an acknowledgement is JSON");
+        line.push(b'\n');
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(&line).expect("the log of acknowledgements can be written");
+    }
+}
+
+/// Reads the file.
+///
+/// # Errors
+///
+/// What the file system says, or a line that is none of ours.
+pub fn read(path: &Path) -> Fallible<Vec<Ack>> {
+    let mut acks = Vec::new();
+    for line in BufReader::new(File::open(path)?).lines() {
+        acks.push(serde_json::from_str(&line?)?);
+    }
+    Ok(acks)
+}

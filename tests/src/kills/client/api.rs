@@ -1,0 +1,141 @@
+//! Calls that are repeated until the node has answered.
+
+use crate::kills::acks::{Ack, AckLog};
+use crate::kills::Fallible;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// A call that takes longer has an unknown outcome.
+const CALL_MAX: Duration = Duration::from_secs(30);
+
+/// The pause before a repeat, unless the node has another port sooner.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What the node has to say about a call.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It was carried out.
+    Done(Value),
+    /// It was refused, with this code.
+    Refused(String),
+}
+
+/// How one try went.
+enum Try {
+    Answered(StatusCode, Value),
+    /// Nothing was sent.
+    Unreachable,
+    /// The connection broke, or the time was up.
+    Unknown,
+}
+
+/// The way to whichever node lives.
+#[derive(Clone, Debug)]
+pub struct Api {
+    client: Client<HttpConnector, Full<Bytes>>,
+    port: watch::Receiver<u16>,
+    log: Arc<AckLog>,
+}
+
+impl Api {
+    /// Calls the node on the port last told.
+    pub fn new(port: watch::Receiver<u16>, log: Arc<AckLog>) -> Self {
+        let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http();
+        Self { client, port, log }
+    }
+
+    /// Notes something; it is in the file when this returns.
+    pub fn note(&self, ack: &Ack) {
+        self.log.write(ack);
+    }
+
+    /// Posts until there is an answer. Every try without one is noted as
+    /// unknown, every refusal as refused.
+    pub async fn post(&mut self, op: &str, path: &str, body: &Value) -> Answer {
+        self.call(op, Method::POST, path, Bytes::from(body.to_string())).await
+    }
+
+    /// Reads until there is an answer.
+    pub async fn get(&mut self, op: &str, path: &str) -> Answer {
+        self.call(op, Method::GET, path, Bytes::new()).await
+    }
+
+    async fn call(&mut self, op: &str, method: Method, path: &str, body: Bytes) -> Answer {
+        loop {
+            match self.try_once(method.clone(), path, body.clone()).await {
+                Ok(Try::Answered(status, answer)) if status.is_success() => return Answer::Done(answer),
+                Ok(Try::Answered(status, answer)) => {
+                    if let Some(refused) = self.refusal(op, status, &answer) {
+                        return refused;
+                    }
+                }
+                Ok(Try::Unreachable) => {}
+                Ok(Try::Unknown) => self.note(&Ack::Unknown { op: op.to_owned() }),
+                Err(error) => {
+                    self.note(&Ack::Fault { op: op.to_owned(), detail: error.to_string() });
+                    return Answer::Refused("malformed".to_owned());
+                }
+            }
+            self.pause().await;
+        }
+    }
+
+    /// Waits a moment, or until there is another node.
+    pub async fn pause(&mut self) {
+        let port = *self.port.borrow_and_update();
+        // Either way it is time for the next try.
+        let _changed = timeout(PAUSE, self.port.wait_for(|now| *now != port)).await;
+    }
+
+    async fn try_once(&self, method: Method, path: &str, body: Bytes) -> Fallible<Try> {
+        let port = *self.port.borrow();
+        let path = path.replace('{', "%7B").replace('}', "%7D");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://127.0.0.1:{port}{path}"))
+            .header("content-type", "application/json")
+            .body(Full::new(body))?;
+        let exchange = async {
+            let response = self.client.request(request).await.map_err(|error| failed(&error))?;
+            let status = response.status();
+            let body = response.into_body().collect().await.map_err(|_| Try::Unknown)?;
+            Ok((status, body.to_bytes()))
+        };
+        match timeout(CALL_MAX, exchange).await {
+            Ok(Ok((status, body))) => Ok(Try::Answered(status, serde_json::from_slice(&body)?)),
+            Ok(Err(failed)) => Ok(failed),
+            Err(_) => Ok(Try::Unknown),
+        }
+    }
+
+    /// What a refusal means; none where the call has to be repeated.
+    fn refusal(&self, op: &str, status: StatusCode, answer: &Value) -> Option<Answer> {
+        let code = answer["code"].as_str().or(answer["error"].as_str()).unwrap_or("?").to_owned();
+        let op = op.to_owned();
+        if answer["retryable"] == true {
+            if code == "outcome_unknown" {
+                self.note(&Ack::Unknown { op });
+            }
+            return None;
+        }
+        if status.is_server_error() {
+            self.note(&Ack::Fault { op, detail: format!("{status} {answer}") });
+        } else {
+            self.note(&Ack::Refused { op, code: code.clone() });
+        }
+        Some(Answer::Refused(code))
+    }
+}
+
+fn failed(error: &Error) -> Try {
+    if error.is_connect() { Try::Unreachable } else { Try::Unknown }
+}

@@ -1,0 +1,150 @@
+//! The client: submits, cancels, replays and works, and logs what it is told.
+
+mod api;
+mod operate;
+mod submit;
+mod worker;
+
+use super::acks::{Ack, AckLog};
+use super::{Fallible, runtime};
+use api::{Answer, Api};
+use leasehold_backend::{Clock, SystemClock};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::io::BufRead;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How many submit at the same time.
+const SUBMITTERS: u64 = 3;
+
+/// How many work at the same time.
+const WORKERS: u64 = 2;
+
+/// How long everything acknowledged may take to end once nothing is killed
+/// any more.
+const SETTLE_MAX: Duration = Duration::from_mins(3);
+
+/// States nothing follows but a replay.
+const TERMINAL: [&str; 5] = ["completed", "failed", "cancelled", "expired", "skipped"];
+
+/// What everybody in here shares.
+#[derive(Debug)]
+struct Load {
+    api: Api,
+    /// Every acknowledged execution.
+    ids: Mutex<Vec<String>>,
+    /// No more load.
+    stop: watch::Receiver<bool>,
+    seed: u64,
+}
+
+impl Load {
+    fn stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    fn remember(&self, id: String) {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+    }
+
+    /// One of the last `most` that were acknowledged.
+    fn pick(&self, rng: &mut StdRng, most: usize) -> Option<String> {
+        let ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = ids.len().saturating_sub(most);
+        (from < ids.len()).then(|| ids[rng.random_range(from..ids.len())].clone())
+    }
+
+    /// A source of randomness of one's own.
+    fn rng(&self, who: u64) -> StdRng {
+        StdRng::seed_from_u64(self.seed.wrapping_mul(31).wrapping_add(who))
+    }
+}
+
+/// Runs the client until it is told to stop and everything acknowledged has
+/// ended.
+///
+/// # Errors
+///
+/// When something has not ended in time.
+pub fn run(log: &str, seed: &str) -> Fallible {
+    let log = Arc::new(AckLog::open(Path::new(log))?);
+    let seed = seed.parse()?;
+    runtime()?.block_on(load(log, seed))
+}
+
+async fn load(log: Arc<AckLog>, seed: u64) -> Fallible {
+    let (tell_port, mut port) = watch::channel(0);
+    let (tell_stop, stop) = watch::channel(false);
+    std::thread::spawn(move || listen(&tell_port, &tell_stop));
+    port.changed().await?;
+    let api = Api::new(port, log);
+    let load = Arc::new(Load { api, ids: Mutex::default(), stop, seed });
+    let (settled, over) = watch::channel(false);
+    let mut callers = JoinSet::new();
+    for number in 0..SUBMITTERS {
+        callers.spawn(submit::run(load.clone(), number));
+    }
+    callers.spawn(operate::cancel(load.clone()));
+    callers.spawn(operate::replay(load.clone()));
+    let mut workers = JoinSet::new();
+    for number in 0..WORKERS {
+        workers.spawn(worker::run(load.clone(), number, over.clone()));
+    }
+    while let Some(ended) = callers.join_next().await {
+        ended?;
+    }
+    let open = settle(&load).await;
+    settled.send_replace(true);
+    while let Some(ended) = workers.join_next().await {
+        ended?;
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err(format!("{} executions did not end within {SETTLE_MAX:?}, among them {:?}", open.len(), open.first()).into())
+}
+
+/// Hears from the parent: the port of the node that lives, and when to stop.
+fn listen(port: &watch::Sender<u16>, stop: &watch::Sender<bool>) {
+    for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+        if let Some(number) = line.strip_prefix("port ").and_then(|text| text.parse().ok()) {
+            port.send_replace(number);
+        } else if line == "stop" {
+            stop.send_replace(true);
+        }
+    }
+    // The parent is gone, and nobody reads what this would lead to.
+    std::process::exit(1);
+}
+
+/// Waits until everything acknowledged has ended; what has not is returned
+/// with its state.
+async fn settle(load: &Load) -> Vec<(String, String)> {
+    let mut api = load.api.clone();
+    let clock = SystemClock::default();
+    let mut ids = std::mem::take(&mut *load.ids.lock().unwrap_or_else(PoisonError::into_inner));
+    ids.sort_unstable();
+    ids.dedup();
+    loop {
+        let mut open = Vec::new();
+        for id in ids {
+            match api.get("read_execution_state", &format!("/v1/executions/{id}/state")).await {
+                Answer::Done(state) if TERMINAL.iter().any(|terminal| state == *terminal) => {}
+                Answer::Done(state) => open.push((id, state.to_string())),
+                Answer::Refused(code) => {
+                    let detail = format!("{id} was acknowledged: {code}");
+                    api.note(&Ack::Fault { op: "read_execution_state".to_owned(), detail });
+                }
+            }
+        }
+        if open.is_empty() || clock.monotonic() > SETTLE_MAX {
+            return open;
+        }
+        ids = open.into_iter().map(|(id, _)| id).collect();
+        api.pause().await;
+    }
+}
