@@ -18,6 +18,7 @@
 //! dispatcher. Its end ends nothing else, and it ends with its node.
 
 pub mod committer;
+mod delivery;
 pub mod dispatcher;
 pub mod engine;
 pub mod env;

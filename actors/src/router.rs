@@ -1,7 +1,8 @@
 //! The router: from an operation to its partition's actor and back.
 
+use crate::delivery::ClaimInbox;
 use crate::env::Env;
-use crate::partition::{ClaimRequest, ClaimSink, PartitionHandle, PartitionMsg, Submit};
+use crate::partition::{ClaimRequest, PartitionHandle, PartitionMsg, Submit};
 use crate::permits;
 use crate::routes::Routes;
 use leasehold_contract::{EngineResult, Task};
@@ -82,6 +83,9 @@ impl Router {
             let partition = command.execution_id().partition();
             return Err(EngineError::PartitionUnavailable { partition, retry_after_ms: 1000 });
         }
+        if matches!(command, Command::CreateExecution(_)) && self.inner.env.backend.is_full() {
+            return Err(EngineError::ResourceExhausted { pool: "store", max: 0, retry_after_ms: Some(1000) });
+        }
         Ok(class)
     }
 
@@ -160,7 +164,7 @@ impl Router {
     /// in the order of the commands.
     pub async fn submit_bulk(&self, commands: Vec<(Command, bool)>) -> Vec<EngineResult<Reply>> {
         let count = commands.len();
-        let mut by_partition: BTreeMap<u16, Vec<(usize, (Command, bool))>> = BTreeMap::new();
+        let mut by_partition: BTreeMap<u16, Vec<_>> = BTreeMap::new();
         for (index, command) in commands.into_iter().enumerate() {
             by_partition.entry(command.0.execution_id().partition()).or_default().push((index, command));
         }
@@ -229,13 +233,9 @@ impl Router {
         let _under_way = self.enter();
         self.admit_claims()?;
         let handle = self.handle(partition)?;
-        let (port, reply) = oneshot::channel();
-        let sink: ClaimSink = Box::new(move |result| match port.send(result) {
-            Ok(()) | Err(Err(_)) => Vec::new(),
-            Err(Ok(undelivered)) => undelivered,
-        });
+        let (inbox, sink) = ClaimInbox::new(self.clone());
         handle.send(PartitionMsg::Claim(Box::new(request), sink))?;
-        reply.await.map_err(|_| EngineError::OutcomeUnknown { op: "claim" })?
+        inbox.tasks().await
     }
 
     /// Claims one execution, trying every partition once from `start` on.

@@ -50,17 +50,12 @@ impl DerefMut for Case {
 }
 
 impl Case {
-    /// Expects a refusal and notes that its code was reached.
+    /// Expects a refusal and notes that the operation reaches its code.
     #[track_caller]
     pub fn code<T: Debug>(&self, result: EngineResult<T>, code: &str) -> EngineError {
-        match result {
-            Err(error) => {
-                assert_eq!(error.code(), code, "{error}");
-                self.codes.lock().unwrap_or_else(PoisonError::into_inner).insert(error.code());
-                error
-            }
-            Ok(answer) => panic!("expected {code}, was answered {answer:?}"),
-        }
+        let error = meets(result, code);
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).insert(error.code());
+        error
     }
 
     /// Expects a refusal that writes nothing: neither the execution nor its
@@ -71,18 +66,31 @@ impl Case {
         call: impl Future<Output = EngineResult<T>>,
         code: &str,
     ) -> EngineError {
+        self.code(self.unheard(id, call).await, code)
+    }
+
+    /// As [`Case::refused`], for a call to another operation than the one the
+    /// case is about: its code is not noted.
+    pub async fn other_refused<T: Debug>(
+        &self,
+        id: ExecutionId,
+        call: impl Future<Output = EngineResult<T>>,
+        code: &str,
+    ) -> EngineError {
+        meets(self.unheard(id, call).await, code)
+    }
+
+    /// Carries out a call that is to change nothing.
+    async fn unheard<T: Debug>(&self, id: ExecutionId, call: impl Future<Output = EngineResult<T>>) -> EngineResult<T> {
         let before = self.imprint(id).await;
-        let error = self.code(call.await, code);
-        assert_eq!(self.imprint(id).await, before, "the refusal {code} changed something");
-        error
+        let answer = call.await;
+        assert_eq!(self.imprint(id).await, before, "{answer:?} changed something");
+        answer
     }
 
     /// Expects a call that is answered and changes nothing.
     pub async fn changes_nothing<T: Debug>(&self, id: ExecutionId, call: impl Future<Output = EngineResult<T>>) -> T {
-        let before = self.imprint(id).await;
-        let answer = call.await.expect("it is answered");
-        assert_eq!(self.imprint(id).await, before, "the answer {answer:?} changed something");
-        answer
+        self.unheard(id, call).await.expect("it is answered")
     }
 
     /// Everything an operation could change about an execution.
@@ -93,6 +101,18 @@ impl Case {
         let record = self.find_record(id).await;
         let listed = self.backend.stored_index(id).await.expect("the store can be read");
         format!("{record:?} {listed:?} {:?}", self.log(id.partition()).await)
+    }
+}
+
+/// Expects a refusal.
+#[track_caller]
+pub fn meets<T: Debug>(result: EngineResult<T>, code: &str) -> EngineError {
+    match result {
+        Err(error) => {
+            assert_eq!(error.code(), code, "{error}");
+            error
+        }
+        Ok(answer) => panic!("expected {code}, was answered {answer:?}"),
     }
 }
 
@@ -129,26 +149,3 @@ fn leave_record(directory: &Path, target: Target, name: Name, codes: &BTreeSet<&
     let file = format!("{}.{}.{}.jsonl", target.as_str(), name.operation, name.case);
     std::fs::write(directory.join(file), format!("{record}\n")).expect("the record of the case is written");
 }
-
-/// Makes tests of the cases of a concern: for each operation, those of the
-/// module of its name.
-macro_rules! tests {
-    ($target:expr, $options:expr, $concern:ident { $($operation:ident { $($case:ident)+ })+ }) => {
-        mod $concern {
-            $(mod $operation {
-                $(#[test]
-                fn $case() {
-                    let name = $crate::case::Name {
-                        operation: stringify!($operation),
-                        case: stringify!($case),
-                    };
-                    $crate::case::run($target, &$options, name, |case| {
-                        Box::pin($crate::$concern::$operation::$case(case))
-                    });
-                })+
-            })+
-        }
-    };
-}
-
-pub(crate) use tests;

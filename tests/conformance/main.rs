@@ -18,6 +18,7 @@ mod maintenance;
 mod reads;
 mod signals;
 mod states;
+mod suite;
 mod work;
 
 /// All cases on each target.

@@ -1,6 +1,7 @@
 //! Taking work over the dispatcher, and waiting for its end.
 
 use super::EngineHandle;
+use crate::delivery::PollInbox;
 use crate::dispatcher::WorkerSpec;
 use crate::partition;
 use async_trait::async_trait;
@@ -66,20 +67,17 @@ impl Work for EngineHandle {
             }
         }
         let dispatcher = self.node.dispatcher.get();
-        let (sink, mut tasks) = mpsc::channel(args.credits as usize);
+        let (sink, tasks) = mpsc::channel(args.credits as usize);
         let worker = dispatcher.open(spec, sink, args.credits);
-        // Leaving in any way closes the channel; what is claimed for it
-        // afterwards is given back by its partition.
+        // Leaving in any way closes the inbox; what was claimed for it and not
+        // taken is given back.
+        let mut inbox = PollInbox::new(self.router.clone(), dispatcher, worker, tasks);
         let mut taken = tokio::select! {
             biased;
-            first = tasks.recv() => first.unwrap_or_default(),
+            first = inbox.first() => first,
             () = self.env.clock.sleep(args.max_wait) => Vec::new(),
         };
-        dispatcher.close(worker);
-        tasks.close();
-        while let Ok(more) = tasks.try_recv() {
-            taken.extend(more);
-        }
+        taken.extend(inbox.rest());
         Ok(taken)
     }
 

@@ -2,7 +2,7 @@
 
 use super::leases::MemoryRenewal;
 use super::release::{Release, answer};
-use super::state::{Parked, State};
+use super::state::{Alone, Parked, State};
 use super::{PartitionMsg, Submit};
 use leasehold_backend::{Loaded, StoreResult};
 use leasehold_contract::EngineResult;
@@ -19,7 +19,7 @@ impl State {
     /// Takes a command in. While commands go one by one, it queues behind
     /// them.
     pub(super) fn accept(&mut self, submit: Submit) {
-        if self.alone.is_empty() && self.alone_now.is_none() {
+        if self.alone.is_empty() && self.alone_now == Alone::Nobody {
             self.begin(submit);
         } else {
             self.alone.push_back(submit);
@@ -162,8 +162,8 @@ impl State {
     /// The command that goes alone is decided; the next one goes after its
     /// commit.
     fn alone_decided(&mut self, commit: u64) {
-        if self.alone_now == Some(None) {
-            self.alone_now = (commit > self.durable).then_some(Some(commit));
+        if self.alone_now == Alone::Loading {
+            self.alone_now = if commit > self.durable { Alone::Committing(commit) } else { Alone::Nobody };
         }
     }
 
@@ -217,7 +217,7 @@ impl State {
     /// Decides commands of a failed commit again, each in a commit of its
     /// own, so that only the one that causes the failure fails.
     pub(super) fn retry_alone(&mut self, submits: Vec<Submit>) {
-        self.alone_now = None;
+        self.alone_now = Alone::Nobody;
         for submit in submits.into_iter().rev() {
             self.alone.push_front(submit);
         }
@@ -225,9 +225,9 @@ impl State {
 
     /// Lets the next of the commands that go alone begin.
     pub(super) fn run_alone(&mut self) {
-        while self.recovered && self.alone_now.is_none() {
+        while self.recovered && self.alone_now == Alone::Nobody {
             let Some(submit) = self.alone.pop_front() else { return };
-            self.alone_now = Some(None);
+            self.alone_now = Alone::Loading;
             self.begin(submit);
         }
     }

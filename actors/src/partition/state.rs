@@ -40,6 +40,17 @@ pub(super) enum Parked {
     Watch(Uuid, oneshot::Sender<EngineResult<PublicState>>),
 }
 
+/// Where a command that goes alone stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alone {
+    /// There is none.
+    Nobody,
+    /// It waits for its records.
+    Loading,
+    /// It waits for this commit.
+    Committing(u64),
+}
+
 /// What is ready, as last told to the dispatcher: best rank and how many.
 pub(super) type Told = (i64, usize);
 
@@ -88,8 +99,8 @@ pub struct State {
 
     /// Commands that go one by one, because one of them failed a commit.
     pub(super) alone: VecDeque<Submit>,
-    /// The one of them under way, with its commit once it is decided.
-    pub(super) alone_now: Option<Option<u64>>,
+    /// Where the one of them under way stands.
+    pub(super) alone_now: Alone,
 }
 
 impl State {
@@ -137,7 +148,7 @@ impl State {
             last_turn,
             watchers: BTreeMap::new(),
             alone: VecDeque::new(),
-            alone_now: None,
+            alone_now: Alone::Nobody,
         }
     }
 
@@ -304,8 +315,8 @@ impl State {
             }
         }
         self.hot.evict(commit);
-        if self.alone_now.flatten().is_some_and(|alone| alone <= commit) {
-            self.alone_now = None;
+        if matches!(self.alone_now, Alone::Committing(alone) if alone <= commit) {
+            self.alone_now = Alone::Nobody;
         }
     }
 

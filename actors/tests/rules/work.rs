@@ -189,3 +189,17 @@ async fn a_subscriber_that_is_too_slow_is_told_how_much_it_missed() {
     assert_eq!(events.next().await, leasehold_actors::events::Received::Lagged(2));
     assert!(matches!(events.next().await, leasehold_actors::events::Received::Event(_)));
 }
+
+#[tokio::test]
+async fn a_full_store_takes_nothing_new_and_lets_work_end() {
+    let fixture = Fixture::new().await;
+    fixture.create().await;
+    let task = fixture.claim().await;
+    fixture.plan.full(true);
+    let refused = fixture.engine.create_execution(fixture.create_args(fixture.id())).await.unwrap_err();
+    assert!(matches!(refused, EngineError::ResourceExhausted { pool: "store", .. }), "{refused}");
+    let handle = task.claimed.handle(fixture.backend.tag());
+    fixture.engine.complete(&handle, None).await.unwrap();
+    fixture.plan.full(false);
+    fixture.create().await;
+}

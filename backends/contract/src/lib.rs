@@ -52,6 +52,10 @@ pub trait Backend: Send + Sync + 'static {
     /// as a lock file of the same machine does.
     fn exclusive(&self) -> bool;
 
+    /// Whether the store takes nothing that makes it grow until it has caught
+    /// up. Creates are refused meanwhile; what runs may end.
+    fn is_full(&self) -> bool;
+
     /// Brings the schema up to date and checks that the store belongs to this
     /// partition configuration. Idempotent.
     ///
@@ -87,7 +91,7 @@ pub trait Backend: Send + Sync + 'static {
     /// one and at least `epoch_floor`. A partition of a live other node is
     /// left alone and missing in the answer; one this node owns already gets a
     /// new epoch, which shuts out a commit of its own that is still on its
-    /// way.
+    /// way. A node that is not registered, or buried, gets nothing.
     async fn take_partitions(
         &self,
         node: NodeId,
@@ -98,7 +102,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Applies a batch. Per part all or nothing; a part whose expected head
     /// differs is refused and the others go through. When it returns `Ok`,
-    /// every applied part is as durable as the store was configured to be.
+    /// every applied part is as durable as the store was configured to be, and
+    /// the committer's count of batches goes up by one, even where every part
+    /// was refused.
     ///
     /// # Errors
     ///
@@ -144,12 +150,7 @@ pub trait Backend: Send + Sync + 'static {
     ) -> StoreResult<Vec<DueEntry>>;
 
     /// Active executions by id, after a place.
-    async fn scan_active(
-        &self,
-        partition: u16,
-        after: Option<Uuid>,
-        limit: usize,
-    ) -> StoreResult<Vec<Arc<Execution>>>;
+    async fn scan_active(&self, partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>>;
 
     /// Active executions whose stored lease ran out by `as_of`, over all
     /// partitions, by (expiry, id).
@@ -181,12 +182,7 @@ pub trait Backend: Send + Sync + 'static {
     async fn list_lanes(&self, after: Option<&LaneId>, limit: usize) -> StoreResult<Vec<LaneId>>;
 
     /// Events of a partition in commit order, after a place.
-    async fn read_events(
-        &self,
-        partition: u16,
-        after: Option<EventId>,
-        limit: usize,
-    ) -> StoreResult<Vec<LoggedEvent>>;
+    async fn read_events(&self, partition: u16, after: Option<EventId>, limit: usize) -> StoreResult<Vec<LoggedEvent>>;
 
     /// What the store keeps as index entries of one execution, for the
     /// checker: queue name, score and due time, read from the indexes rather

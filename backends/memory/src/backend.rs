@@ -159,6 +159,10 @@ impl Backend for MemoryBackend {
         self.exclusive
     }
 
+    fn is_full(&self) -> bool {
+        self.faults.is_full()
+    }
+
     async fn prepare(&self, config: &PartitionConfig) -> StoreResult<StoreIdentity> {
         self.ownership(|data| data.prepare(*config)).await
     }

@@ -33,6 +33,7 @@ struct State {
     poisoned: BTreeSet<ExecutionId>,
     chance: Option<(Rates, Arc<dyn Entropy>)>,
     crashes: VecDeque<Crash>,
+    full: bool,
     injected: BTreeMap<&'static str, u64>,
 }
 
@@ -82,6 +83,15 @@ impl FaultPlan {
     /// Lets a poisoned execution be written again.
     pub fn cure(&self, execution: ExecutionId) {
         self.with(|state| state.poisoned.remove(&execution));
+    }
+
+    /// Lets the store claim to be full, or to have caught up.
+    pub fn full(&self, full: bool) {
+        self.with(|state| state.full = full);
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.with(|state| state.full)
     }
 
     /// Lets chance decide where nothing is scripted.

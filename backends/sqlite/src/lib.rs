@@ -26,6 +26,7 @@ mod binds;
 mod errors;
 #[cfg(test)]
 mod failures;
+mod inspect;
 mod lock;
 mod open;
 mod options;
@@ -43,6 +44,7 @@ mod wal;
 mod write;
 mod writer;
 
+pub use inspect::{FileKind, FileReport, inspect};
 pub use options::{SqliteOptions, Synchronous};
 pub use stats::{RecordedTransaction, RecordedValue, Stats};
 
@@ -192,6 +194,10 @@ impl Backend for SqliteBackend {
 
     fn exclusive(&self) -> bool {
         true
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_wal_over_limit()
     }
 
     async fn prepare(&self, config: &PartitionConfig) -> StoreResult<StoreIdentity> {

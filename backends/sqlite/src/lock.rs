@@ -8,7 +8,7 @@
 use leasehold_backend::{StoreError, StoreResult};
 use leasehold_core::ids::NodeId;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Held as long as the store is open.
@@ -26,9 +26,7 @@ impl FileLock {
     /// `Refused`, naming the owner, when it is taken; also when the file
     /// cannot be made.
     pub(crate) fn acquire(database: &Path) -> StoreResult<Self> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
+        let path = beside(database);
         let cannot = |error: std::io::Error| {
             StoreError::refused(format!("The lock file {} cannot be opened: {error}.", path.display()))
         };
@@ -65,13 +63,40 @@ impl FileLock {
     }
 }
 
-fn taken(database: &Path, file: &mut File) -> StoreError {
+/// Where the lock of a database file is.
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+/// Who has a database file open; none when nobody has. A shared lock is tried,
+/// so that two who look do not take each other for an owner.
+pub(crate) fn owner(database: &Path) -> io::Result<Option<String>> {
+    let mut file = match File::open(beside(database)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(owner_text(&mut file))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// What the owner wrote about itself. It helps people; without it the lock
+/// stands all the same.
+fn owner_text(file: &mut File) -> String {
     let mut text = String::new();
-    // The owner's text helps people; without it the refusal stands all the same.
-    let owner = match file.read_to_string(&mut text) {
+    match file.read_to_string(&mut text) {
         Ok(_) if !text.trim().is_empty() => text.trim().replace('\n', ", "),
         _ => "unknown process".to_owned(),
-    };
+    }
+}
+
+fn taken(database: &Path, file: &mut File) -> StoreError {
+    let owner = owner_text(file);
     StoreError::refused(format!(
         "The database {} is in use ({owner}). One process at a time works on a SQLite store: stop the other one, \
          or give this one a file of its own.",

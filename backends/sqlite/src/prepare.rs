@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_initial.sql")];
 
 /// Marks the file as ours: "LsHd".
-const APPLICATION_ID: i64 = 0x4c73_4864;
+pub(crate) const APPLICATION_ID: i64 = 0x4c73_4864;
 
 /// What the file is: its mark, its schema's version, and how many things are
 /// in it.

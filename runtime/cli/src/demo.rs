@@ -8,8 +8,8 @@ use std::path::PathBuf;
 /// recovered.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// How many executions.
-    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many executions; at least 100, so that every kind of them occurs.
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     pub executions: u32,
     /// The database file, kept afterwards; otherwise a temporary one.
     #[arg(long)]
@@ -28,20 +28,13 @@ pub struct DemoWorkerArgs {
     /// The server's bearer token.
     #[arg(long, env = "LEASEHOLD_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// What its random numbers start from.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// What the demo tells its worker beyond that.
+    /// What the demo tells its worker beyond that; the demo reads it.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub rest: Vec<String>,
 }
 
 impl fmt::Debug for DemoWorkerArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DemoWorkerArgs")
-            .field("url", &self.url)
-            .field("seed", &self.seed)
-            .field("rest", &self.rest)
-            .finish_non_exhaustive()
+        f.debug_struct("DemoWorkerArgs").field("url", &self.url).field("rest", &self.rest).finish_non_exhaustive()
     }
 }

@@ -44,7 +44,15 @@ impl CliError {
     fn envelope(&self) -> Value {
         match self {
             Self::Client(ClientError::Refused(refusal)) => refusal.envelope.clone(),
-            Self::Refused(error) => json!({"error": error.to_string(), "code": error.code()}),
+            Self::Refused(error) => {
+                let message = error.to_string();
+                // As the server puts it, so that it is the same wherever it was refused.
+                let name = match &**error {
+                    EngineError::Validation { kind, detail } => format!("{}: {detail}", kind.code()),
+                    _ => message.clone(),
+                };
+                json!({"error": name, "code": error.code(), "message": message})
+            }
             other => json!({"error": other.to_string()}),
         }
     }

@@ -22,8 +22,8 @@ mod work;
 
 pub use executions::{BULK_MAX, Executions};
 pub use leases::{
-    Claimed, ClaimForWorker, ClaimGrant, ClaimPolicy, ExpiredLeaseEntry, ExpiredLeasesPage, FailureReason, GrantKey, Leases,
-    ListExpiredLeases, ReclaimClaim, ReclaimGrant, ReclaimGrantOutcome, ResumeGrant, ResumeToken,
+    ClaimForWorker, ClaimGrant, ClaimPolicy, Claimed, ExpiredLeaseEntry, ExpiredLeasesPage, FailureReason, GrantKey,
+    Leases, ListExpiredLeases, ReclaimClaim, ReclaimGrant, ReclaimGrantOutcome, ResumeGrant, ResumeToken,
 };
 pub use maintenance::{Capabilities, Identity, Maintenance, Prepared, Supports, Version};
 pub use reads::{

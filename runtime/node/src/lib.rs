@@ -27,8 +27,12 @@
 //! that several nodes fit in one process.
 
 pub mod embed;
+#[cfg(feature = "http")]
+mod health;
 
 pub use embed::{Node, NodeBuilder};
+#[cfg(feature = "http")]
+pub use health::health_check;
 pub use leasehold_actors::{EngineHandle, EngineOptions};
 pub use leasehold_contract as contract;
 pub use leasehold_contract::EngineError;

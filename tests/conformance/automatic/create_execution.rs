@@ -1,6 +1,7 @@
 //! Delays and deadlines that are given at the creation.
 
 use crate::case::Case;
+use crate::signals::soon;
 use crate::states::{delayed, ended_without};
 use leasehold_contract::PollTasks;
 use leasehold_core::state::PublicState;
@@ -31,7 +32,7 @@ pub async fn delays_wake_one_after_the_other(case: &mut Case) {
 pub async fn a_delay_that_passes_while_no_engine_runs_is_made_up_for(case: &mut Case) {
     let id = case.delayed(5000).await;
     case.kill_for(7000).await;
-    let tasks = case.engine.poll_tasks(case.poll()).await.unwrap();
+    let tasks = soon(case, case.engine.poll_tasks(case.poll())).await.unwrap();
     assert_eq!(tasks[0].claimed.execution_id, id);
 }
 
@@ -60,7 +61,7 @@ pub async fn a_deadline_that_passes_while_no_engine_runs_is_made_up_for(case: &m
     let deadline = case.now().plus(5000);
     let id = case.created(|args| args.execution_deadline_at = Some(deadline)).await;
     case.kill_for(7000).await;
-    assert_eq!(case.engine.wait_terminal(id, WAIT).await, Ok(Some(PublicState::Expired)));
+    assert_eq!(soon(case, case.engine.wait_terminal(id, WAIT)).await, Ok(Some(PublicState::Expired)));
 }
 
 pub async fn a_storm_of_deadlines_leaves_nobody_behind(case: &mut Case) {
@@ -73,13 +74,7 @@ pub async fn a_storm_of_deadlines_leaves_nobody_behind(case: &mut Case) {
     let survivor = case.waiting().await;
     case.pass(1000).await;
     for item in items {
-        // The timers go on in turns; time stands still meanwhile but for them.
-        let engine = case.engine.clone();
-        let ended = engine.wait_terminal(item.execution_id, WAIT);
-        let state = tokio::select! {
-            state = ended => state,
-            () = case.pass(1000) => case.engine.wait_terminal(item.execution_id, WAIT).await,
-        };
+        let state = soon(case, case.engine.wait_terminal(item.execution_id, WAIT)).await;
         assert_eq!(state, Ok(Some(PublicState::Expired)));
     }
     let tasks = case.engine.poll_tasks(PollTasks { credits: 5, ..case.poll() }).await.unwrap();

@@ -1,6 +1,7 @@
 //! Attempts that go on at the time their worker gave.
 
 use crate::case::Case;
+use crate::signals::soon;
 use leasehold_core::handle::HandleKind;
 use leasehold_core::ids::LeaseEpoch;
 use leasehold_core::state::PublicState;
@@ -19,7 +20,6 @@ pub async fn the_attempt_goes_on_when_its_time_has_come(case: &mut Case) {
 pub async fn a_time_that_has_passed_wakes_it_at_once(case: &mut Case) {
     let held = case.leased().await;
     case.engine.delay(&held.handle, case.now().minus(1000)).await.unwrap();
-    // The alarm rings a millisecond later at the earliest.
-    let (tasks, ()) = tokio::join!(case.engine.poll_tasks(case.poll()), case.pass(1));
+    let tasks = soon(case, case.engine.poll_tasks(case.poll())).await;
     assert_eq!(tasks.unwrap()[0].claimed.execution_id, held.execution.execution_id);
 }

@@ -60,10 +60,10 @@ pub async fn an_interrupted_attempt_uses_up_no_time(case: &mut Case) {
     let held = case.leased_under(r#"{"timeout_policy":{"attempt_timeout_ms":10000}}"#).await;
     let id = held.execution.execution_id;
     case.pass(4000).await;
-    case.engine.delay(&held.handle, case.now().plus(60_000)).await.unwrap();
+    case.engine.delay(&held.handle, case.now().plus(50_000)).await.unwrap();
     let mut poll = case.poll();
     poll.worker_instance_id = leasehold_core::ids::WorkerInstanceId::new("worker-2");
-    let (tasks, ()) = tokio::join!(case.engine.poll_tasks(poll), case.pass(60_000));
+    let (tasks, ()) = tokio::join!(case.engine.poll_tasks(poll), case.pass(50_000));
     assert_eq!(tasks.unwrap()[0].claimed.execution_id, id);
     case.pass(5999).await;
     assert_eq!(case.engine.read_execution_state(id).await, Ok(Some(PublicState::Active)));

@@ -1,6 +1,7 @@
 //! Retries that come behind their backoff.
 
 use crate::case::Case;
+use crate::signals::soon;
 use leasehold_contract::{FailOutcome, Task};
 use leasehold_core::state::{AttemptType, PublicState};
 use leasehold_tests::harness::act::failure;
@@ -40,6 +41,6 @@ pub async fn every_retry_waits_longer_until_none_is_left(case: &mut Case) {
 pub async fn a_retry_that_falls_due_while_no_engine_runs_is_made_up_for(case: &mut Case) {
     let id = case.retrying().await.execution.execution_id;
     case.kill_for(2000).await;
-    let task = case.engine.poll_tasks(case.poll()).await.unwrap().remove(0);
+    let task = soon(case, case.engine.poll_tasks(case.poll())).await.unwrap().remove(0);
     assert_eq!((task.claimed.execution_id, task.claimed.attempt_type), (id, AttemptType::Retry));
 }

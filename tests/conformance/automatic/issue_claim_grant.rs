@@ -1,6 +1,7 @@
 //! Promises that nobody uses.
 
 use crate::case::Case;
+use crate::signals::soon;
 use leasehold_contract::PollTasks;
 use leasehold_tests::harness::TTL_MS;
 use std::time::Duration;
@@ -17,7 +18,7 @@ pub async fn an_unused_promise_heals_by_its_expiry(case: &mut Case) {
 pub async fn an_unused_promise_heals_under_the_next_engine(case: &mut Case) {
     let id = case.granted().await;
     case.kill_for(TTL_MS + 1).await;
-    let tasks = case.engine.poll_tasks(case.poll()).await.unwrap();
+    let tasks = soon(case, case.engine.poll_tasks(case.poll())).await.unwrap();
     assert_eq!(tasks[0].claimed.execution_id, id);
 }
 

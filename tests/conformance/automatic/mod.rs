@@ -13,7 +13,7 @@ pub mod wait_children;
 /// The cases of this concern on a target.
 macro_rules! cases {
     ($target:expr) => {
-        crate::case::tests! {
+        crate::suite::tests! {
             $target, leasehold_tests::harness::Options::automatic(),
             automatic {
                 create_execution {

@@ -29,7 +29,7 @@ pub async fn a_dead_workers_execution_goes_to_the_next_who_polls(case: &mut Case
     assert_eq!((task.claimed.lease_epoch, task.lease_reclaim_count), (LeaseEpoch(2), 1));
     assert_eq!(case.story(id).await, ["acquired 1", "expired 1", "reclaimed 2 after 1"]);
     assert_eq!(case.events(id).await[1].at, lapses_at, "marked on time");
-    case.refused(id, case.engine.complete_execution(completion(&held)), "stale_lease").await;
+    case.other_refused(id, case.engine.complete_execution(completion(&held)), "stale_lease").await;
     case.engine.complete_execution(completion(&task.claimed)).await.unwrap();
 }
 

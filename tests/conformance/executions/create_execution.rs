@@ -1,6 +1,12 @@
 //! `create_execution`: a new execution, or the one that its key or id stands
 //! for.
 
+mod keys;
+mod refusals;
+
+pub use keys::*;
+pub use refusals::*;
+
 use crate::case::Case;
 use crate::states::{WAITING, delayed};
 use bytes::Bytes;
@@ -12,6 +18,7 @@ use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use leasehold_tests::harness::act::{cancellation, policy};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub async fn a_new_execution_waits_for_a_worker(case: &mut Case) {
     let id = case.id();
@@ -207,8 +214,10 @@ pub async fn what_was_acknowledged_survives_a_crash(case: &mut Case) {
     assert_eq!(case.record(id).await, before.0);
 }
 
-mod keys;
-mod refusals;
-
-pub use keys::*;
-pub use refusals::*;
+pub async fn an_engine_that_is_going_down_takes_none(case: &mut Case) {
+    case.engine.shutdown_prepare(Duration::ZERO).await.unwrap();
+    let args = case.create(case.id());
+    let call = case.engine.create_execution(args.clone());
+    let error = case.refused(args.execution_id, call, "partition_unavailable").await;
+    assert!(error.is_retryable());
+}

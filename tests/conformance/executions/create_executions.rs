@@ -6,6 +6,7 @@ use leasehold_contract::{BULK_MAX, CreateExecution, CreateOutcome, EngineError};
 use leasehold_core::record::BlobKind;
 use leasehold_core::state::PublicState;
 use leasehold_tests::harness::act::policy;
+use std::time::Duration;
 
 fn waiting(args: &CreateExecution) -> Result<CreateOutcome, EngineError> {
     Ok(CreateOutcome::Created { execution_id: args.execution_id, public_state: PublicState::Waiting })
@@ -89,4 +90,13 @@ pub async fn a_call_takes_a_thousand_items_and_no_more(case: &mut Case) {
     let outcomes = case.engine.create_executions(items[..BULK_MAX].to_vec()).await.unwrap();
     assert_eq!(outcomes.len(), BULK_MAX);
     assert!(outcomes.iter().all(Result::is_ok));
+}
+
+pub async fn an_engine_that_is_going_down_takes_none(case: &mut Case) {
+    case.engine.shutdown_prepare(Duration::ZERO).await.unwrap();
+    let items = vec![case.create(case.id_in(0)), case.create(case.id_in(1))];
+    for (item, outcome) in items.iter().zip(case.engine.create_executions(items.clone()).await.unwrap()) {
+        case.code(outcome, "partition_unavailable");
+        assert_eq!(case.find_record(item.execution_id).await, None);
+    }
 }

@@ -71,7 +71,7 @@ pub async fn past_its_deadline_a_running_execution_ends_and_is_not_retried(case:
     let attempt = record.attempt.as_ref().unwrap();
     assert_eq!((attempt.lifecycle, attempt.ended_at), (AttemptLifecycle::EndedFailure, Some(case.now())));
     assert_eq!((record.lease.as_ref(), record.retry_count), (None, 0));
-    case.refused(id, case.engine.fail_execution(failure(&held)), "execution_not_active").await;
+    case.other_refused(id, case.engine.fail_execution(failure(&held)), "execution_not_active").await;
 }
 
 pub async fn an_attempt_over_its_time_ends_the_execution(case: &mut Case) {

@@ -15,10 +15,11 @@ pub mod set_execution_tag;
 /// The cases of this concern on a target.
 macro_rules! cases {
     ($target:expr) => {
-        crate::case::tests! {
+        crate::suite::tests! {
             $target, leasehold_tests::harness::Options::default(),
             executions {
                 cancel {
+                    @handle
                     the_execution_ends_as_cancelled_by_its_worker
                     a_repeat_finds_it_cancelled
                     a_lapse_is_no_obstacle_until_somebody_reclaims
@@ -27,8 +28,6 @@ macro_rules! cases {
                     what_ended_or_was_given_back_is_not_active
                     an_unknown_execution_is_not_found
                     a_reason_no_store_can_keep_is_refused
-                    a_handle_of_another_backend_is_refused
-                    an_unreadable_handle_is_refused
                 }
                 cancel_execution {
                     a_waiting_execution_ends_as_cancelled
@@ -76,6 +75,7 @@ macro_rules! cases {
                     texts_no_store_can_keep_are_refused
                     a_partition_there_is_not_holds_nothing
                     what_was_acknowledged_survives_a_crash
+                    an_engine_that_is_going_down_takes_none
                     a_key_makes_no_second_execution
                     a_key_counts_in_its_namespace_and_partition
                     an_empty_key_is_none
@@ -103,6 +103,7 @@ macro_rules! cases {
                     a_repeat_of_the_call_finds_only_duplicates
                     nothing_gives_nothing
                     a_call_takes_a_thousand_items_and_no_more
+                    an_engine_that_is_going_down_takes_none
                 }
                 expire_execution {
                     past_its_deadline_a_waiting_execution_ends
@@ -122,24 +123,14 @@ macro_rules! cases {
                     without_tag_or_execution_there_is_none
                 }
                 progress {
+                    @lease_reports
+                    @handle
                     what_is_given_is_noted_and_the_rest_left
                     nothing_but_the_progress_changes
                     progress_may_go_back
                     more_than_all_is_refused
                     a_message_no_store_can_keep_is_refused
                     progress_outlives_a_crash
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_reported_and_not_marked
-                    a_handle_of_another_backend_is_refused
-                    an_unreadable_handle_is_refused
                 }
                 promote_delayed {
                     it_goes_where_its_creation_puts_it

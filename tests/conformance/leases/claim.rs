@@ -8,6 +8,7 @@ use leasehold_core::handle::{HandleKind, HandlePayload};
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, LeaseEpoch, WorkerInstanceId};
 use leasehold_core::state::AttemptType;
 use leasehold_tests::harness::{INSTANCE, LANE, TTL_MS, WORKER};
+use std::time::Duration;
 
 const GPU: &str = r#"{"routing_requirements":{"required_capabilities":["gpu"]}}"#;
 
@@ -177,4 +178,12 @@ pub async fn arguments_out_of_bounds_are_refused(case: &mut Case) {
     let exotic = CapabilitySet::parse_required(["a\u{a0}b"]).unwrap();
     let (lane, policy) = (LaneId::new(LANE), case.policy());
     case.refused(id, case.engine.claim(&lane, &exotic, &policy), "invalid_input").await;
+}
+
+pub async fn an_engine_that_is_going_down_gives_none(case: &mut Case) {
+    let id = case.waiting().await;
+    case.engine.shutdown_prepare(Duration::ZERO).await.unwrap();
+    case.refused(id, claim(case, &case.policy()), "resource_exhausted").await;
+    let waiting = ClaimPolicy { max_wait_ms: Some(60_000), ..case.policy() };
+    case.refused(id, claim(case, &waiting), "resource_exhausted").await;
 }

@@ -28,7 +28,7 @@ pub mod wait_children;
 /// The cases of this concern on a target.
 macro_rules! cases {
     ($target:expr) => {
-        crate::case::tests! {
+        crate::suite::tests! {
             $target, leasehold_tests::harness::Options::default(),
             leases {
                 block_execution_for_admission {
@@ -63,6 +63,7 @@ macro_rules! cases {
                     one_who_waits_is_given_what_comes
                     one_who_waits_in_vain_is_told_so
                     arguments_out_of_bounds_are_refused
+                    an_engine_that_is_going_down_gives_none
                 }
                 claim_execution {
                     a_grant_becomes_a_lease_and_a_running_attempt
@@ -123,26 +124,17 @@ macro_rules! cases {
                     a_lease_lasts_from_a_millisecond_to_24_days
                 }
                 complete {
+                    @lease_marks
+                    @handle
                     a_worker_ends_its_execution_with_a_result
                     an_empty_result_is_not_none
                     a_repeat_is_recognised_and_changes_nothing
                     an_execution_that_ended_otherwise_is_not_active
                     a_result_over_the_limit_is_refused
                     the_kind_of_a_handle_carries_no_authority
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
-                    a_handle_of_another_backend_is_refused
-                    an_unreadable_handle_is_refused
                 }
                 complete_execution {
+                    @lease_marks
                     the_execution_ends_and_its_lease_with_it
                     the_deadline_no_longer_matters
                     results_are_kept_as_they_are
@@ -160,37 +152,19 @@ macro_rules! cases {
                     a_part_of_a_fence_is_refused_before_anything_else_is_looked_at
                     another_attempt_index_is_stale
                     of_two_at_once_the_second_is_a_repeat
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
                 }
                 delay {
+                    @lease_marks
+                    @handle
                     the_lease_is_given_back_and_the_attempt_kept
                     a_time_that_has_passed_is_due_at_once
                     what_is_left_of_the_attempts_time_is_kept_and_the_deadline_too
                     a_repeat_finds_the_lease_gone
                     an_attempt_may_be_delayed_again_and_again
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
-                    a_handle_of_another_backend_is_refused
-                    an_unreadable_handle_is_refused
                 }
                 fail {
+                    @lease_marks
+                    @handle
                     the_stored_policy_grants_a_retry
                     without_a_policy_it_fails_for_good
                     permanent_and_cancelled_failures_are_final
@@ -198,20 +172,9 @@ macro_rules! cases {
                     categories_of_the_policy_are_compared_with_it
                     a_repeat_is_told_the_same
                     a_reason_no_store_can_keep_is_refused
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
-                    a_handle_of_another_backend_is_refused
-                    an_unreadable_handle_is_refused
                 }
                 fail_execution {
+                    @lease_marks
                     a_retry_is_scheduled_behind_its_backoff
                     without_a_policy_the_execution_fails_for_good
                     retries_end_when_they_are_used_up
@@ -229,16 +192,6 @@ macro_rules! cases {
                     only_an_operator_does_without_a_fence
                     another_attempt_index_is_stale
                     texts_no_store_can_keep_are_refused
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
                 }
                 issue_claim_grant {
                     the_promise_is_kept_beside_an_execution_that_stays_in_its_queue
@@ -315,22 +268,14 @@ macro_rules! cases {
                     arguments_out_of_bounds_are_refused
                 }
                 renew {
+                    @lease_marks
+                    @handle
                     the_handle_says_for_how_long
                     the_same_handle_renews_again_and_again
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
-                    a_handle_of_another_backend_is_refused
-                    an_unreadable_handle_is_refused
+                    a_handle_that_asks_for_no_time_or_for_ever_is_refused
                 }
                 renew_lease {
+                    @lease_marks
                     the_expiry_moves_and_ids_and_epoch_stay
                     a_renewal_may_shorten_the_lease
                     a_changed_time_to_live_is_stored_at_once
@@ -339,16 +284,7 @@ macro_rules! cases {
                     early_renewals_promise_one_time_to_live_beyond_what_is_stored
                     another_attempt_index_is_stale
                     nobody_renews_without_a_whole_fence
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
+                    a_lease_lasts_from_a_millisecond_to_24_days
                 }
                 revoke_lease {
                     the_worker_loses_its_lease_and_the_execution_can_be_reclaimed
@@ -378,21 +314,11 @@ macro_rules! cases {
                     what_was_unblocked_can_be_claimed
                 }
                 wait_children {
+                    @lease_marks
+                    @handle
                     without_children_the_attempt_is_due_to_go_on_at_once
                     what_is_left_of_the_attempts_time_is_kept
                     a_repeat_finds_the_lease_gone
-                    an_unknown_execution_is_not_found
-                    an_execution_given_back_is_not_active
-                    an_execution_that_expired_is_not_active
-                    a_revoked_lease_is_refused_whatever_the_fence
-                    a_marked_lapse_is_refused_whatever_the_fence
-                    every_part_of_the_fence_counts
-                    the_holder_before_a_reclaim_is_stale
-                    the_holder_before_a_resume_is_stale
-                    a_lease_is_live_to_its_last_millisecond
-                    a_lapse_is_marked_although_the_call_fails
-                    a_handle_of_another_backend_is_refused
-                    an_unreadable_handle_is_refused
                 }
             }
         }

@@ -38,3 +38,11 @@ pub async fn the_same_handle_renews_again_and_again(case: &mut Case) {
         assert_eq!(renewed.expires_at, case.now().plus(TTL_MS));
     }
 }
+
+pub async fn a_handle_that_asks_for_no_time_or_for_ever_is_refused(case: &mut Case) {
+    let held = case.leased().await.execution;
+    for lease_ttl_ms in [0, 24 * 86_400_000 + 1] {
+        let odd = ClaimedExecution { lease_ttl_ms, ..held.clone() };
+        case.refused(held.execution_id, call(case, &odd), "invalid_input").await;
+    }
+}

@@ -112,3 +112,11 @@ pub async fn nobody_renews_without_a_whole_fence(case: &mut Case) {
         case.refused(id, case.engine.renew_lease(partial), "partial_fence_triple").await;
     }
 }
+
+pub async fn a_lease_lasts_from_a_millisecond_to_24_days(case: &mut Case) {
+    let held = case.leased().await.execution;
+    for lease_ttl_ms in [0, 24 * 86_400_000 + 1, u64::MAX] {
+        let odd = RenewLease { lease_ttl_ms, ..renewal(&held) };
+        case.refused(held.execution_id, case.engine.renew_lease(odd), "invalid_input").await;
+    }
+}

@@ -10,7 +10,7 @@ pub mod shutdown_prepare;
 /// The cases of this concern on a target.
 macro_rules! cases {
     ($target:expr) => {
-        crate::case::tests! {
+        crate::suite::tests! {
             $target, leasehold_tests::harness::Options::default(),
             maintenance {
                 backend_label {
@@ -37,7 +37,6 @@ macro_rules! cases {
                 shutdown_prepare {
                     an_idle_engine_is_ready_at_once
                     holders_end_their_work_and_nobody_begins_any
-                    a_bulk_is_refused_item_by_item
                     what_is_under_way_is_waited_for
                     beyond_its_grace_nothing_is_waited_for
                     an_engine_started_anew_takes_work

@@ -24,28 +24,19 @@ pub async fn holders_end_their_work_and_nobody_begins_any(case: &mut Case) {
     let waiting = case.waiting().await;
     case.engine.shutdown_prepare(GRACE).await.unwrap();
     let new = case.create(case.id());
-    case.refused(new.execution_id, case.engine.create_execution(new.clone()), "partition_unavailable").await;
-    case.refused(waiting, case.engine.cancel_execution(cancellation(waiting)), "partition_unavailable").await;
-    case.refused(waiting, case.engine.poll_tasks(case.poll()), "resource_exhausted").await;
+    case.other_refused(new.execution_id, case.engine.create_execution(new.clone()), "partition_unavailable").await;
+    case.other_refused(waiting, case.engine.cancel_execution(cancellation(waiting)), "partition_unavailable").await;
+    case.other_refused(waiting, case.engine.poll_tasks(case.poll()), "resource_exhausted").await;
     let policy = ClaimPolicy { request_id: Some(case.request_id()), ..case.policy() };
     let (lane, nothing) = (LaneId::new(LANE), CapabilitySet::EMPTY);
     let claim = case.engine.claim(&lane, &nothing, &policy);
-    let error = case.refused(waiting, claim, "resource_exhausted").await;
+    let error = case.other_refused(waiting, claim, "resource_exhausted").await;
     assert!(error.is_retryable(), "another node may take it");
     case.engine.renew(&held.handle).await.unwrap();
     case.engine.progress(&held.handle, Some(99), None).await.unwrap();
     case.engine.complete(&held.handle, Some(Bytes::from_static(b"done"))).await.unwrap();
     assert_eq!(case.vector(id).await, ended("success"));
     assert!(case.engine.read_execution_state(id).await.unwrap().is_some());
-}
-
-pub async fn a_bulk_is_refused_item_by_item(case: &mut Case) {
-    case.engine.shutdown_prepare(GRACE).await.unwrap();
-    let items = vec![case.create(case.id_in(0)), case.create(case.id_in(1))];
-    for (item, outcome) in items.iter().zip(case.engine.create_executions(items.clone()).await.unwrap()) {
-        case.code(outcome, "partition_unavailable");
-        assert_eq!(case.find_record(item.execution_id).await, None);
-    }
 }
 
 pub async fn what_is_under_way_is_waited_for(case: &mut Case) {

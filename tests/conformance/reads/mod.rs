@@ -16,7 +16,7 @@ pub mod read_total_attempt_count;
 /// The cases of this concern on a target.
 macro_rules! cases {
     ($target:expr) => {
-        crate::case::tests! {
+        crate::suite::tests! {
             $target, leasehold_tests::harness::Options::default(),
             reads {
                 describe_execution {

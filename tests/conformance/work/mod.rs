@@ -6,7 +6,7 @@ pub mod wait_terminal;
 /// The cases of this concern on a target.
 macro_rules! cases {
     ($target:expr) => {
-        crate::case::tests! {
+        crate::suite::tests! {
             $target, leasehold_tests::harness::Options::default(),
             work {
                 poll_tasks {
@@ -20,6 +20,7 @@ macro_rules! cases {
                     a_repeated_request_is_given_the_same_tasks
                     what_a_poll_that_hung_up_was_to_get_is_given_back
                     arguments_out_of_bounds_are_refused
+                    an_engine_that_is_going_down_gives_none
                 }
                 wait_terminal {
                     what_has_ended_is_told_at_once

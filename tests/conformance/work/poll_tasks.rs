@@ -150,3 +150,9 @@ pub async fn arguments_out_of_bounds_are_refused(case: &mut Case) {
         case.refused(id, case.engine.poll_tasks(odd), "invalid_input").await;
     }
 }
+
+pub async fn an_engine_that_is_going_down_gives_none(case: &mut Case) {
+    let id = case.waiting().await;
+    case.engine.shutdown_prepare(Duration::ZERO).await.unwrap();
+    case.refused(id, case.engine.poll_tasks(case.poll()), "resource_exhausted").await;
+}

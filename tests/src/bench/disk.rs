@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 /// File systems that keep nothing.
 const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "devtmpfs"];
 
-/// Ticks per second in `/proc`; the same on every Linux a program sees.
-const TICKS_PER_S: f64 = 100.0;
-
 /// Makes the folder of a bench and refuses one whose writes are not durable.
 ///
 /// # Errors
@@ -50,18 +47,20 @@ pub(super) fn load() -> String {
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// Seconds of processor time this process has used, all threads together.
+/// Seconds of processor time the threads of this process have used so far,
+/// to the nanosecond: what wakes briefly does not fall between two ticks.
 ///
 /// # Errors
 ///
 /// A `/proc` that cannot be read.
 pub(super) fn cpu_seconds() -> BenchResult<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    // The program's name may hold spaces; it ends with the last bracket.
-    let fields = stat.rsplit_once(')').ok_or("no name in /proc/self/stat")?.1;
-    let mut ticks = fields.split_whitespace().skip(11).take(2);
-    let mut next = || -> BenchResult<f64> { Ok(ticks.next().ok_or("a short /proc/self/stat")?.parse()?) };
-    Ok((next()? + next()?) / TICKS_PER_S)
+    let mut nanoseconds = 0.0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        // A thread that ends while one looks is gone with its time.
+        let Ok(text) = std::fs::read_to_string(thread?.path().join("schedstat")) else { continue };
+        nanoseconds += text.split(' ').next().ok_or("an empty schedstat")?.parse::<f64>()?;
+    }
+    Ok(nanoseconds / 1e9)
 }
 
 /// Resident memory in MiB.

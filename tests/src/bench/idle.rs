@@ -25,8 +25,10 @@ pub(super) async fn run(args: &Idle) -> BenchResult<()> {
     let rig = Rig::open(&folder.path().join("node.db")).await?;
     let handler = |payload: PayloadBytes| std::future::ready(rig::check(&payload.0));
     let worker = rig.worker(256).on(KIND, handler).start().await?;
+    // tidy: sleep because the start's work ends without a signal
     rig.clock.sleep(SETTLE).await;
     let (before, cpu, began) = (rig.backend.stats(), disk::cpu_seconds()?, rig.elapsed());
+    // tidy: sleep because the time is what is measured over
     rig.clock.sleep(Duration::from_secs(args.seconds)).await;
     let (after, cpu) = (rig.backend.stats(), disk::cpu_seconds()? - cpu);
     let seconds = rig.elapsed().saturating_sub(began).as_secs_f64();

@@ -6,7 +6,7 @@ use super::BenchResult;
 use super::rig::{self, PAYLOAD_BYTES, ms};
 use bytes::Bytes;
 use leasehold::SqliteOptions;
-use leasehold_backend::{Clock, Entropy, SystemClock, SystemEntropy};
+use leasehold_backend::{Clock, SystemClock, SystemEntropy};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::path::Path;

@@ -155,10 +155,8 @@ mod tests {
         let row = |first| [first].into_iter().chain((1..APPEND_COLUMNS).map(|_| RecordedValue::Null));
         let mut values: Vec<_> = (0..events).flat_map(|_| row(RecordedValue::Int(1))).collect();
         values.extend(row(RecordedValue::Null));
-        let statements = vec![
-            ("BEGIN IMMEDIATE; UPDATE nodes".to_owned(), Vec::new()),
-            (format!("{APPEND}...; COMMIT"), values),
-        ];
+        let statements =
+            vec![("BEGIN IMMEDIATE; UPDATE nodes".to_owned(), Vec::new()), (format!("{APPEND}...; COMMIT"), values)];
         RecordedTransaction { statements }
     }
 

@@ -133,7 +133,7 @@ impl Rig {
         // Ends when the last handler's completion is durable.
         let report = worker.drain(GRACE).await;
         let elapsed = self.elapsed().saturating_sub(began);
-        if report.given_back + report.stuck > 0 {
+        if report.given_back > 0 || report.stuck > 0 {
             return Err(format!("the drain left work behind: {report:?}").into());
         }
         Ok(rate(count, elapsed))

@@ -66,7 +66,13 @@ pub(super) async fn run(args: &Throughput) -> BenchResult<()> {
             report.note(&format!(
                 "workers {workers}, round {number}: drain {:.0}/s, replay {:.0}/s, single {:.0}/s, submit {:.0}/s, \
                  bulk {:.0}/s, batch {:.0} rows/s, load {}",
-                round.drain, round.replay, round.single, round.submit, round.bulk, round.batch_rows, disk::load()
+                round.drain,
+                round.replay,
+                round.single,
+                round.submit,
+                round.bulk,
+                round.batch_rows,
+                disk::load()
             ));
             rounds.push(round);
         }
@@ -126,8 +132,7 @@ pub(super) async fn drain_rate(common: &Common, executions: usize, workers: u32)
 fn add(report: &mut Report, rounds: &[Round], rows: f64, executions: usize, workers: u32) {
     let of = |value: fn(&Round) -> f64| median(&rounds.iter().map(value).collect::<Vec<_>>());
     let each = executions as f64;
-    let parameters =
-        [("workers", json!(workers)), ("executions", json!(executions)), ("rounds", json!(rounds.len()))];
+    let parameters = [("workers", json!(workers)), ("executions", json!(executions)), ("rounds", json!(rounds.len()))];
     let figures = [
         ("submit_per_s", of(|round| round.submit), "1/s"),
         ("bulk_submit_per_s", of(|round| round.bulk), "1/s"),

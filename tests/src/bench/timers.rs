@@ -31,7 +31,7 @@ const SUBMIT_PER_S_MIN: f64 = 2000.0;
 const RAW_SINGLES: usize = 1000;
 
 /// How long after the last due time a start may still come.
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 
 /// Runs the bench.
 ///
@@ -88,16 +88,14 @@ pub(super) async fn run(args: &Timers) -> BenchResult<()> {
     };
     let values = tokio::select! {
         values = gather => values?,
+        // tidy: sleep because it bounds the wait
         () = rig.clock.sleep(all_by) => return Err("a delay did not end".into()),
     };
     worker.drain(MOST).await;
     rig.node.shutdown().await;
     let early = values.iter().filter(|late| **late < 0.0).count();
-    let parameters = [
-        ("workers", json!(args.workers)),
-        ("executions", json!(count)),
-        ("rate_per_s", json!(rate.round())),
-    ];
+    let parameters =
+        [("workers", json!(args.workers)), ("executions", json!(count)), ("rate_per_s", json!(rate.round()))];
     report.add("lateness_p50_ms", median(&values), "ms", &parameters);
     report.add("lateness_p99_ms", percentile(&values, 0.99), "ms", &parameters);
     report.add("early", early as f64, "executions", &parameters);

@@ -23,11 +23,7 @@ struct Told {
 /// # Errors
 ///
 /// A store that shows anything else.
-pub(super) async fn all_ended_once(
-    backend: &dyn Backend,
-    partitions: u16,
-    executions: usize,
-) -> BenchResult<Vec<f64>> {
+pub(super) async fn all_ended_once(backend: &dyn Backend, partitions: u16, executions: usize) -> BenchResult<Vec<f64>> {
     let mut told: HashMap<Uuid, Told> = HashMap::with_capacity(executions);
     let mut took = Vec::with_capacity(executions);
     let mut found = 0;

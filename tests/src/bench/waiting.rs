@@ -76,6 +76,7 @@ pub(super) async fn node(args: &WaitingNode) -> BenchResult<()> {
         submit_all(&client, (0..count).map(|_| submission()).collect()).await?;
         left -= count;
     }
+    // tidy: sleep because coming to rest gives no signal
     rig.clock.sleep(SETTLE).await;
     let mib = disk::resident_mib()?;
     worker.drain(Duration::from_secs(1)).await;

@@ -23,6 +23,7 @@ mod options;
 mod scene;
 mod target;
 mod time;
+mod watched;
 
 pub use act::{INSTANCE, LANE, NAMESPACE, TTL_MS, WORKER};
 pub use inspect::{Entry, describe_fact};
@@ -36,6 +37,7 @@ use leasehold_contract::Engine;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use target::Store;
+use watched::{Calls, Watched};
 
 /// A running engine, its store and its clock.
 pub struct Harness {
@@ -43,7 +45,7 @@ pub struct Harness {
     pub engine: Arc<dyn Engine>,
     /// The same engine with what it offers beyond the contract.
     pub handle: EngineHandle,
-    /// The store as the engine of the present life sees it.
+    /// The store of the present life.
     pub backend: Arc<dyn Backend>,
     /// All time there is, the store's included.
     pub clock: Arc<ManualClock>,
@@ -55,6 +57,7 @@ pub struct Harness {
     store: Store,
     entropy: Arc<SeededEntropy>,
     minted: AtomicU32,
+    calls: Arc<Calls>,
 }
 
 impl std::fmt::Debug for Harness {
@@ -73,7 +76,8 @@ pub async fn start(target: Target, options: Options) -> Harness {
     let entropy = Arc::new(SeededEntropy::new(options.seed));
     let store = Store::new(target);
     let backend = store.open(&options, clock.clone()).await;
-    let handle = serve(backend.clone(), clock.clone(), &entropy, &options).await;
+    let calls = Arc::new(Calls::default());
+    let handle = serve(&backend, &calls, clock.clone(), &entropy, &options).await;
     Harness {
         engine: Arc::new(handle.clone()),
         handle,
@@ -85,16 +89,19 @@ pub async fn start(target: Target, options: Options) -> Harness {
         store,
         entropy,
         minted: AtomicU32::new(0),
+        calls,
     }
 }
 
 async fn serve(
-    backend: Arc<dyn Backend>,
+    backend: &Arc<dyn Backend>,
+    calls: &Arc<Calls>,
     clock: Arc<dyn Clock>,
     entropy: &Arc<SeededEntropy>,
     options: &Options,
 ) -> EngineHandle {
-    let env = Env::new(backend, clock, entropy.clone(), options.engine.clone());
+    let watched = Watched { store: backend.clone(), calls: calls.clone() };
+    let env = Env::new(Arc::new(watched), clock, entropy.clone(), options.engine.clone());
     EngineHandle::start(env).await.expect("the engine starts over its own store")
 }
 
@@ -133,7 +140,9 @@ impl Harness {
 
     async fn begin(&mut self) {
         self.backend = self.store.open(&self.options, self.clock.clone()).await;
-        self.handle = serve(self.backend.clone(), self.clock.clone(), &self.entropy, &self.options).await;
+        // Calls of the life before may never end.
+        self.calls = Arc::default();
+        self.handle = serve(&self.backend, &self.calls, self.clock.clone(), &self.entropy, &self.options).await;
         self.engine = Arc::new(self.handle.clone());
     }
 

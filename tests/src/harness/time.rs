@@ -5,8 +5,9 @@ use leasehold_backend::Clock;
 use leasehold_core::time::TimestampMs;
 use std::time::Duration;
 
-/// Turns of the scheduler that let everything run that can.
-const TURNS: usize = 200;
+/// Turns of the scheduler within which a message has gone from actor to actor
+/// as far as it goes without the store.
+const TURNS: usize = 100;
 
 impl Harness {
     /// The time it is.
@@ -23,22 +24,30 @@ impl Harness {
     /// everything that can run does so before time goes on.
     pub async fn pass(&self, ms: u64) {
         let end = self.clock.monotonic() + Duration::from_millis(ms);
-        settle().await;
+        self.settle().await;
         loop {
             let now = self.clock.monotonic();
             let step = self.clock.next_wake().unwrap_or(end).clamp(now, end);
-            self.clock.advance(u64::try_from((step - now).as_millis()).unwrap_or(u64::MAX));
-            settle().await;
+            self.clock.advance(u64::try_from(step.saturating_sub(now).as_millis()).unwrap_or(u64::MAX));
+            self.settle().await;
             if step == end {
                 return;
             }
         }
     }
-}
 
-/// Gives every task its turns.
-async fn settle() {
-    for _ in 0..TURNS {
-        tokio::task::yield_now().await;
+    /// Waits until the engine has nothing left to do at the time it is.
+    pub async fn settle(&self) {
+        loop {
+            let before = self.calls.seen();
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+            self.calls.idle().await;
+            // A call that ended meanwhile may have set off something more.
+            if self.calls.seen() == before {
+                return;
+            }
+        }
     }
 }

@@ -28,6 +28,8 @@ pub enum Ack {
         id: String,
         /// Its epoch.
         lease_epoch: u64,
+        /// Until when it holds.
+        expires_at: i64,
     },
     /// A lease was renewed.
     Renewed {
@@ -35,6 +37,8 @@ pub enum Ack {
         id: String,
         /// Its epoch.
         lease_epoch: u64,
+        /// Until when it holds now.
+        expires_at: i64,
     },
     /// A completion under a lease.
     Completed {

@@ -42,13 +42,13 @@ pub fn main(args: &[String]) -> ExitCode {
         ["child", "node", file, life] => node::run(file, life),
         ["child", "client", log, seed] => client::run(log, seed),
         ["child", "syncs", file, synchronous, pace, creates] => syncs::run(file, synchronous, pace, creates),
-        _ => match option(args, "--rounds") {
-            Some(rounds) => parent::run(rounds, option(args, "--seed")),
-            None => {
+        _ => {
+            let Some(rounds) = option(args, "--rounds") else {
                 println!("{USAGE}");
                 return ExitCode::from(2);
-            }
-        },
+            };
+            parent::run(rounds, option(args, "--seed"))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

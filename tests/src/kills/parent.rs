@@ -26,12 +26,11 @@ const LIFE_MAX_MS: u64 = 900;
 /// One in so many kills falls into the first moments after a start.
 const EARLY: u32 = 3;
 
-/// One run and what it has seen.
+/// What a run has seen.
 struct Run {
     clock: SystemClock,
     rng: StdRng,
     store: PathBuf,
-    client: Process,
     lives: Vec<Life>,
     /// How long the last start took that was let through.
     start: Duration,
@@ -67,25 +66,112 @@ fn kill_and_settle(rounds: u64, seed: u64, folder: &Path, log: &Path) -> Fallibl
         clock: SystemClock::default(),
         rng: StdRng::seed_from_u64(seed),
         store: folder.join("store.db"),
-        client: Process::start(&["client", text(log)?, &seed.to_string()])?,
         lives: Vec::new(),
         start: Duration::ZERO,
         longest_start: Duration::ZERO,
         kills_before_serving: 0,
     };
+    let mut client = Process::start(&["client", text(log)?, &seed.to_string()])?;
     for _ in 0..rounds {
-        run.round()?;
+        run.round(&mut client)?;
     }
     let mut node = run.begin()?;
-    run.serve(&node)?;
-    run.client.tell("stop")?;
-    let Run { client, .. } = &mut run;
-    let client = std::mem::replace(client, Process::start(&["client", text(log)?, "0"])?);
-    let _ = client;
+    run.let_serve(&node, &mut client)?;
+    client.tell("stop")?;
+    let status = client.end(CLIENT_MAX, drop)?;
+    if !status.success() {
+        return Err(format!("the client ended with {status}").into());
+    }
     node.close_input();
     let status = node.end(END_MAX, drop)?;
     if !status.success() {
         return Err(format!("the last node ended with {status}").into());
     }
     Ok(run)
+}
+
+impl Run {
+    /// Starts the next life.
+    fn begin(&mut self) -> Fallible<Process> {
+        self.lives.push(Life { begun_at: self.clock.now() });
+        Process::start(&["node", text(&self.store)?, &self.lives.len().to_string()])
+    }
+
+    /// Waits until the node serves, and tells the client.
+    fn let_serve(&mut self, node: &Process, client: &mut Process) -> Fallible {
+        let begun = self.clock.monotonic();
+        match node.line(START_MAX) {
+            Line::Text(port) => client.tell(&port)?,
+            other => return Err(format!("a node did not start: {other:?}").into()),
+        }
+        self.start = self.clock.monotonic().saturating_sub(begun);
+        self.longest_start = self.longest_start.max(self.start);
+        Ok(())
+    }
+
+    /// One life and its end, at a random moment while it starts or while it
+    /// serves.
+    fn round(&mut self, client: &mut Process) -> Fallible {
+        let node = self.begin()?;
+        let early = self.start > Duration::ZERO && self.rng.random_ratio(1, EARLY);
+        if early {
+            // A little longer than a start takes, so that some kills meet a
+            // node that has just begun to serve.
+            let most = self.start.mul_f64(1.2).as_micros();
+            let after = self.rng.random_range(0..=u64::try_from(most)?);
+            match node.line(Duration::from_micros(after)) {
+                Line::Silent => self.kills_before_serving += 1,
+                Line::Text(port) => client.tell(&port)?,
+                Line::Ended => return Err("a node ended while it started".into()),
+            }
+        } else {
+            self.let_serve(&node, client)?;
+            // Nothing more is said: this waits.
+            if node.line(Duration::from_millis(self.rng.random_range(0..LIFE_MAX_MS))) == Line::Ended {
+                return Err("a node ended by itself".into());
+            }
+        }
+        node.kill()
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what this program is for")]
+fn judge(rounds: u64, run: &Run, log: &Path) -> Fallible {
+    let acks = acks::read(log)?;
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for ack in &acks {
+        *counts.entry(ack.name()).or_default() += 1;
+    }
+    let promises = acks.iter().filter(|ack| ack.is_promise()).count();
+    let unknown = acks.iter().filter(|ack| matches!(ack, Ack::Unknown { .. })).count();
+    let found = runtime()?.block_on(audit::run(&run.store, &acks, &run.lives))?;
+    println!(
+        "{rounds} kills, {} of them before the node served; longest start {:?}",
+        run.kills_before_serving, run.longest_start
+    );
+    println!("{promises} acknowledgements, {unknown} unknown outcomes:");
+    for (name, count) in &counts {
+        println!("  {name:<48} {count}");
+    }
+    println!("store: {} executions, {} events, ended as:", found.executions, found.events);
+    for (outcome, count) in &found.outcomes {
+        println!("  {outcome:<48} {count}");
+    }
+    println!(
+        "leases: {} given up at a restart, {} reclaimed; from the restart to the last one given up {} ms, to the last \
+         one reclaimed in the same life {} ms",
+        found.given_up, found.reclaims, found.last_given_up_ms, found.last_reclaimed_ms
+    );
+    println!("leases lapsed by time: {}", found.lapsed);
+    for problem in &found.problems {
+        println!("PROBLEM {problem}");
+    }
+    if promises == 0 || (rounds > 0 && found.executions == 0) {
+        return Err("nothing was acknowledged: this run proves nothing".into());
+    }
+    if found.problems.is_empty() {
+        println!("nothing acknowledged is lost, every execution has ended exactly once");
+        return Ok(());
+    }
+    Err(format!("{} problems", found.problems.len()).into())
 }

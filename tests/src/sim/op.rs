@@ -104,7 +104,7 @@ fn create(entropy: &dyn Entropy, now: TimestampMs) -> CreateExecution {
     let config = PartitionConfig { num_flow_partitions: super::world::PARTITIONS, ..PartitionConfig::default() };
     let roll = entropy.next_u64();
     let namespace = Namespace::try_new("sim").expect("a name");
-    let key: Option<Arc<str>> = (roll % 5 == 0).then(|| format!("key-{}", roll % 7).into());
+    let key: Option<Arc<str>> = roll.is_multiple_of(5).then(|| format!("key-{}", roll % 7).into());
     let uuid = entropy.ordered_uuid(now.0);
     let execution_id = match &key {
         Some(key) => ExecutionId::keyed(&namespace, key, uuid, &config),

@@ -97,13 +97,11 @@ impl Program {
             91 | 92 => {
                 world.panic_partition(self.below(u64::from(PARTITIONS)) as u16).await;
             }
-            93 | 94 => {
+            93 | 94 if !self.held.is_empty() => {
                 // A worker dies with everything it holds.
-                if !self.held.is_empty() {
-                    let keep = self.below(self.held.len() as u64) as usize;
-                    self.held.truncate(keep);
-                    world.count("worker_death");
-                }
+                let keep = self.below(self.held.len() as u64) as usize;
+                self.held.truncate(keep);
+                world.count("worker_death");
             }
             95 if self.commands > 100 => {
                 world.kill().await;

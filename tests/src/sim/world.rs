@@ -120,12 +120,10 @@ impl World {
             starting.abort();
             return;
         }
-        match starting.await {
-            Ok(Ok(engine)) => {
-                self.lives += 1;
-                self.node = Some((engine, backend));
-            }
-            Ok(Err(_)) | Err(_) => {}
+        // A start that the store refuses is tried again with the next revival.
+        if let Ok(Ok(engine)) = starting.await {
+            self.lives += 1;
+            self.node = Some((engine, backend));
         }
     }
 

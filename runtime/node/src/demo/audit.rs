@@ -145,7 +145,7 @@ pub(super) async fn audit(
             match expected.remove(&story.execution.id) {
                 Some(kind) if kind == row.kind => {}
                 Some(kind) => {
-                    audit.problems.push(format!("{}: submitted as {kind}, stored as {}", story.execution.id, row.kind))
+                    audit.problems.push(format!("{}: submitted as {kind}, stored as {}", story.execution.id, row.kind));
                 }
                 None => audit.problems.push(format!("{}: in the store, yet never acknowledged", story.execution.id)),
             }
@@ -211,7 +211,7 @@ async fn stories(
                 match fact {
                     Fact::Completed { outcome, .. } => story.endings.push(*outcome),
                     Fact::Lease { what: leasehold::event::LeaseFact::Reclaimed { .. }, .. } => {
-                        story.reclaim_events += 1
+                        story.reclaim_events += 1;
                     }
                     _ => {}
                 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 
 /// A running process of the remote worker. It ends with the demo, however
 /// that ends: dropping this kills it, and it ends by itself when its input is
@@ -11,12 +11,14 @@ use tokio::process::{Child, Command};
 #[derive(Debug)]
 pub(super) struct RemoteProcess {
     child: Child,
+    // Held apart from the child, whose `wait` would close it.
+    input: Option<ChildStdin>,
 }
 
 impl RemoteProcess {
     /// Starts this program once more, as a worker.
     pub fn start(address: SocketAddr, token: &str, instance: &str) -> io::Result<Self> {
-        let child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(std::env::current_exe()?)
             .args(["demo-worker", "--url", &format!("http://{address}"), instance])
             // Not among the arguments, which every user of the machine can see.
             .env("LEASEHOLD_TOKEN", token)
@@ -24,7 +26,8 @@ impl RemoteProcess {
             .stdout(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Self { child })
+        let input = child.stdin.take();
+        Ok(Self { child, input })
     }
 
     /// Kills it with SIGKILL; it gets no chance to give anything back.
@@ -34,7 +37,7 @@ impl RemoteProcess {
 
     /// Lets it end by itself.
     pub async fn end(mut self) -> io::Result<()> {
-        drop(self.child.stdin.take());
+        drop(self.input.take());
         self.child.wait().await.map(drop)
     }
 

@@ -23,7 +23,7 @@ use leasehold::{Node, SqliteOptions};
 use leasehold_backend::{Entropy, SystemEntropy};
 use leasehold_cli::{DemoArgs, output};
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -38,17 +38,13 @@ pub async fn run(args: DemoArgs) -> ExitCode {
     match perform(&args).await {
         Ok(code) => code,
         Err(error) => {
-            output::note(&format!("leasehold demo: {error}"));
+            output::note(&format!("error: {error}"));
             ExitCode::FAILURE
         }
     }
 }
 
 async fn perform(args: &DemoArgs) -> Result<ExitCode, Box<dyn Error>> {
-    let least = workload::EXECUTIONS_MIN;
-    if args.executions < least {
-        return Err(format!("--executions: {}, at least {least} so that every kind occurs", args.executions).into());
-    }
     let entropy = SystemEntropy::default();
     let file = args.path.clone().unwrap_or_else(|| fresh_file(&entropy));
     if file.exists() {
@@ -79,11 +75,7 @@ async fn perform(args: &DemoArgs) -> Result<ExitCode, Box<dyn Error>> {
         output::data(&report::json(&played.audit, &file, acknowledged, played.elapsed)?);
     } else {
         output::data(&format!("\n{}", report::table(&played.audit, acknowledged)));
-        output::data(&format!("It took {:.1} s. To look further:", played.elapsed.as_secs_f64()));
-        output::data(&format!(
-            "  sqlite3 {} \"SELECT lane, kind, public_state, count(*) FROM executions GROUP BY 1, 2, 3\"",
-            file.display()
-        ));
+        output::data(&format!("It took {:.1} s. {}", played.elapsed.as_secs_f64(), further(&file)));
     }
     Ok(if played.audit.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -92,4 +84,18 @@ async fn perform(args: &DemoArgs) -> Result<ExitCode, Box<dyn Error>> {
 /// be looked at.
 fn fresh_file(entropy: &dyn Entropy) -> PathBuf {
     std::env::temp_dir().join(format!("leasehold-demo-{:08x}.db", entropy.next_u64() >> 32))
+}
+
+/// How to look at what is left.
+fn further(file: &Path) -> String {
+    let file = file.display();
+    let program = std::env::args().next().unwrap_or_else(|| "leasehold".to_owned());
+    format!(
+        "To look further, serve the file and ask:\n  \
+         LEASEHOLD_STORE__PATH={file} {program} serve\n  \
+         {program} list --limit 20\n  \
+         {program} inspect ID\n\
+         or read it as it is:\n  \
+         sqlite3 {file} \"SELECT lane, kind, public_state, count(*) FROM executions GROUP BY 1, 2, 3\""
+    )
 }

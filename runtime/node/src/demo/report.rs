@@ -69,7 +69,7 @@ fn write_table(text: &mut String, audit: &Audit, acknowledged: usize) -> std::fm
     )?;
     writeln!(text, "{completions} completion events: one for each, and one more for each of {replays} replayed")?;
     let lost = audit.lost_with_killed_worker;
-    writeln!(text, "{lost} leases were lost with the killed worker, each of them reclaimed")?;
+    writeln!(text, "{lost} leases that the killed worker had not let lapse on purpose were lost; each was reclaimed")?;
     if audit.problems.is_empty() {
         return writeln!(text, "every execution is accounted for");
     }

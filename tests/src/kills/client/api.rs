@@ -1,7 +1,7 @@
 //! Calls that are repeated until the node has answered.
 
-use crate::kills::acks::{Ack, AckLog};
 use crate::kills::Fallible;
+use crate::kills::acks::{Ack, AckLog};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};

@@ -39,7 +39,11 @@ pub async fn run(load: Arc<Load>, number: u64, over: watch::Receiver<bool>) {
         let Answer::Done(answer) = api.post("poll_tasks", "/v1/workers/remote/claim", &poll).await else { continue };
         for task in answer["tasks"].as_array().map_or(&[][..], Vec::as_slice) {
             if let Some(lease) = Lease::of(task) {
-                api.note(&Ack::Claimed { id: lease.id.clone(), lease_epoch: lease.lease_epoch });
+                api.note(&Ack::Claimed {
+                    id: lease.id.clone(),
+                    lease_epoch: lease.epoch,
+                    expires_at: lease.expires_at,
+                });
                 lease.work(&mut api, &mut rng).await;
             } else {
                 api.note(&Ack::Fault { op: "poll_tasks".to_owned(), detail: task.to_string() });
@@ -51,18 +55,20 @@ pub async fn run(load: Arc<Load>, number: u64, over: watch::Receiver<bool>) {
 /// What the worker holds.
 struct Lease {
     id: String,
-    lease_epoch: u64,
+    epoch: u64,
+    expires_at: i64,
     handle: Value,
 }
 
 impl Lease {
     fn of(task: &Value) -> Option<Self> {
         let id = task["execution_id"].as_str()?.to_owned();
-        Some(Self { id, lease_epoch: task["lease_epoch"].as_u64()?, handle: task["handle"].clone() })
+        let (epoch, expires_at) = (task["lease_epoch"].as_u64()?, task["lease_expires_at"].as_i64()?);
+        Some(Self { id, epoch, expires_at, handle: task["handle"].clone() })
     }
 
     async fn work(self, api: &mut Api, rng: &mut StdRng) {
-        let Self { id, lease_epoch, handle } = self;
+        let Self { id, epoch: lease_epoch, handle, .. } = self;
         let turn = rng.random_range(0..100);
         if turn < 5 {
             return;
@@ -70,10 +76,12 @@ impl Lease {
         if turn < 20 {
             let renewal = json!({"handle": handle});
             let answer = api.post("renew", &format!("/v1/executions/{id}/renew"), &renewal).await;
-            if matches!(answer, Answer::Refused(_)) {
+            let Answer::Done(answer) = answer else { return };
+            let Some(expires_at) = answer["Renewed"]["expires_at"].as_i64() else {
+                api.note(&Ack::Fault { op: "renew".to_owned(), detail: answer.to_string() });
                 return;
-            }
-            api.note(&Ack::Renewed { id: id.clone(), lease_epoch });
+            };
+            api.note(&Ack::Renewed { id: id.clone(), lease_epoch, expires_at });
         }
         if turn > 90 {
             let failure = json!({"handle": handle, "failure_class": "transient", "failure_reason": "bad luck"});
