@@ -29,7 +29,7 @@ pub async fn a_lease_that_ran_out_is_marked_and_can_be_reclaimed(case: &mut Case
     let after = case.record(id).await;
     assert_eq!((after.lease_expired_at, after.lease_epoch), (Some(case.now()), LeaseEpoch(1)));
     assert_eq!((after.last_mutation_at, after.last_transition_at), (case.now(), before.last_transition_at));
-    assert_eq!(after.lease.as_ref().map(|lease| lease.fence()), Some(held.fence()));
+    assert_eq!(after.lease.as_ref().map(leasehold_core::record::Lease::fence), Some(held.fence()));
     assert_eq!(after.attempt, before.attempt);
     assert_eq!(after.attempt.as_ref().unwrap().lifecycle, AttemptLifecycle::Started);
     assert_eq!(case.entry(id).await.queue, "active");

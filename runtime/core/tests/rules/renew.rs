@@ -2,7 +2,7 @@
 
 use crate::fixture::{START, TTL_MS, World, refused};
 use crate::situation::{Situation as S, Staged};
-use leasehold_core::command::{FenceTriple, REASON_BYTES_MAX, RenewLease, UpdateProgress};
+use leasehold_core::command::{FenceTriple, REASON_BYTES_MAX, RenewLease, StoreRenewal, UpdateProgress};
 use leasehold_core::ids::{AttemptIndex, ExecutionId};
 use leasehold_core::index::Queue;
 
@@ -72,4 +72,34 @@ fn progress_is_bounded() {
     refused(world.run(report(id, fence, None, Some(&"m".repeat(REASON_BYTES_MAX + 1)))), "invalid_input");
     refused(world.run(report(id, fence, None, Some("\0"))), "invalid_input");
     world.run(report(id, fence, Some(100), Some(&"m".repeat(REASON_BYTES_MAX)))).unwrap();
+}
+
+#[test]
+fn a_promise_is_stored_as_it_was_given_however_late() {
+    let mut world = World::new();
+    let id = world.create();
+    let claimed = world.claim(id);
+    world.pass(TTL_MS - 1);
+    let promised = START.plus(TTL_MS + 7);
+    world.promised_until = Some(promised);
+    let stored = world.run(StoreRenewal { execution_id: id, lease_epoch: claimed.lease_epoch }).unwrap();
+    assert_eq!(stored.expires_at, Some(promised));
+    assert_eq!(world.told(), ["renewed"]);
+    let execution = world.execution(id);
+    let lease = execution.lease.as_ref().unwrap();
+    assert_eq!((lease.expires_at, lease.last_renewed_at), (promised, START.plus(7)));
+}
+
+#[test]
+fn a_promise_that_lapsed_or_belongs_to_another_lease_is_not_stored() {
+    let mut world = World::new();
+    let id = world.create();
+    let claimed = world.claim(id);
+    world.promised_until = Some(START.plus(TTL_MS + 7));
+    let other = claimed.lease_epoch.next();
+    assert_eq!(world.run(StoreRenewal { execution_id: id, lease_epoch: other }).unwrap().expires_at, None);
+    world.pass(TTL_MS + 7);
+    let stored = world.run(StoreRenewal { execution_id: id, lease_epoch: claimed.lease_epoch }).unwrap();
+    assert_eq!(stored.expires_at, None);
+    assert_eq!(world.execution(id).lease.as_ref().unwrap().expires_at, START.plus(TTL_MS));
 }

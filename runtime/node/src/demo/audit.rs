@@ -164,13 +164,15 @@ pub(super) async fn audit(
     Ok(audit)
 }
 
-/// Attempts that ended because the killed worker was gone.
+/// Attempts of the killed worker whose lease lapsed, apart from the first ones
+/// of the kind that it lets lapse on purpose.
 fn lost_with(story: &Story, killed: &WorkerInstanceId) -> u64 {
-    let lost = story.attempts.iter().filter(|attempt| {
+    let on_purpose = usize::from(&*story.execution.spec.kind == super::workload::STALL);
+    let attempts = story.attempts.iter().skip(on_purpose);
+    let lost = attempts.filter(|attempt| {
         attempt.worker_instance_id == *killed && attempt.lifecycle == AttemptLifecycle::InterruptedReclaimed
     });
-    // The first lease of this kind is let lapse on purpose, killed or not.
-    if &*story.execution.spec.kind == super::workload::STALL { 0 } else { lost.count() as u64 }
+    lost.count() as u64
 }
 
 /// Everything one partition knows of its executions.

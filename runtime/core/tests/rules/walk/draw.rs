@@ -5,8 +5,9 @@ use super::{
     CancelExecution, Claim, Delay, FailExecution, Ledger, RenewLease, Settle, UnblockExecution, UpdateProgress,
 };
 use super::{Command, CommandSource, CompleteExecution, FenceTriple, Operation, WaitChildren};
-use crate::fixture::{START, World, lane};
+use crate::fixture::{START, TTL_MS, World, lane};
 use leasehold_core::backoff::FailureClass;
+use leasehold_core::command::StoreRenewal;
 use leasehold_core::command::{
     AdmissionBlock, BlockExecution, ChangePriority, ClaimExecution, ClaimResumedExecution, CreateExecution,
     ExpireExecution, ExpirePhase, IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, MarkLeaseExpired,
@@ -98,7 +99,12 @@ impl Seed {
         let execution = self.pick(&known).clone();
         let id = if self.one_in(60) { ExecutionId::from_parts(7, world.mint()) } else { execution.id };
         let promised_until = self.one_in(12).then(|| world.now.plus(self.below(50)));
-        Drawn { command: self.on(world, ledger, &execution, id), promised_until }
+        let command = self.on(world, ledger, &execution, id);
+        if let Command::StoreRenewal(_) = &command {
+            // What was promised is what there is to store.
+            return Drawn { command, promised_until: Some(world.now.plus(self.below(2 * TTL_MS))) };
+        }
+        Drawn { command, promised_until }
     }
 
     fn create(&mut self, world: &mut World) -> Command {
@@ -360,7 +366,8 @@ impl Seed {
 
     fn as_timer(&mut self, world: &World, execution: &Execution, execution_id: ExecutionId) -> Command {
         let phase = *self.pick(&[ExpirePhase::AttemptTimeout, ExpirePhase::ExecutionDeadline]);
-        match self.below(6) {
+        match self.below(7) {
+            6 => StoreRenewal { execution_id, lease_epoch: execution.lease_epoch }.into_command(),
             0 => MarkLeaseExpired { execution_id }.into_command(),
             1 => PromoteDelayed { execution_id }.into_command(),
             2 => {
