@@ -324,7 +324,7 @@ mod tests {
     fn a_kept_promise_is_no_problem() {
         for ack in [
             Ack::Claimed { id: "x".to_owned(), lease_epoch: 1, expires_at: 50 },
-            Ack::Completed { id: "x".to_owned(), lease_epoch: 1 },
+            Ack::Renewed { id: "x".to_owned(), lease_epoch: 1, expires_at: 20 },
             Ack::Unknown { op: "complete".to_owned() },
         ] {
             assert_eq!(problems_of(ack), Vec::<String>::new());
