@@ -2,10 +2,12 @@
 //!
 //! A record that carries a change not yet durable is never dropped. The rest
 //! is bounded in bytes and dropped oldest first, with a second chance for
-//! what was used meanwhile.
+//! what was used meanwhile. What is delayed for long is dropped as soon as it
+//! is durable: the window of timers brings it back in time.
 
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::record::{Blob, BlobKey, BlobKind, Execution, Record, RecordKey};
+use leasehold_core::state::PublicState;
 use leasehold_core::view::Source;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -24,8 +26,20 @@ pub struct Hot {
     entries: HashMap<RecordKey, Entry>,
     payloads: HashMap<Uuid, Blob>,
     order: VecDeque<RecordKey>,
+    /// Executions delayed for long, by the commit they were staged in.
+    far: VecDeque<(u64, Uuid)>,
     bytes: usize,
     bytes_max: usize,
+}
+
+/// From this delay on an execution is not worth its place in memory.
+const FAR_MS: u64 = 60_000;
+
+fn is_far(record: Option<&Record>) -> bool {
+    record.and_then(Record::as_execution).is_some_and(|execution| {
+        execution.vector().public_state() == PublicState::Delayed
+            && execution.delay_until.is_some_and(|at| at.since(execution.last_mutation_at) >= FAR_MS)
+    })
 }
 
 /// What an entry costs besides its text and bytes.
@@ -43,7 +57,14 @@ fn bytes_of(record: Option<&Record>) -> usize {
 impl Hot {
     /// Nothing yet, and never more than about `bytes_max`.
     pub fn new(bytes_max: usize) -> Self {
-        Self { entries: HashMap::new(), payloads: HashMap::new(), order: VecDeque::new(), bytes: 0, bytes_max }
+        Self {
+            entries: HashMap::new(),
+            payloads: HashMap::new(),
+            order: VecDeque::new(),
+            far: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+        }
     }
 
     /// Whether a record, or the knowledge that there is none, is at hand.
@@ -104,6 +125,11 @@ impl Hot {
     /// Takes in a staged change set.
     pub fn stage(&mut self, changes: &ChangeSet, commit: u64) {
         for change in &changes.changes {
+            if let RecordKey::Execution(id) = change.key
+                && is_far(change.new.as_ref())
+            {
+                self.far.push_back((commit, id));
+            }
             self.place(change.key.clone(), change.new.clone(), commit);
         }
         for blob in &changes.blobs {
@@ -125,8 +151,14 @@ impl Hot {
         keys.iter().filter_map(|key| self.entries.get(key)).map(|entry| entry.staged_in).max().unwrap_or(0)
     }
 
-    /// Drops what is over the bound and durable.
+    /// Drops what is delayed for long or over the bound, and durable.
     pub fn evict(&mut self, durable: u64) {
+        while let Some((_, id)) = self.far.pop_front_if(|(commit, _)| *commit <= durable) {
+            let entry = self.entries.get(&RecordKey::Execution(id));
+            if entry.is_some_and(|entry| entry.staged_in <= durable && is_far(entry.record.as_ref())) {
+                self.drop_entry(&RecordKey::Execution(id));
+            }
+        }
         let mut looks = self.order.len();
         while self.bytes > self.bytes_max && looks > 0 {
             looks -= 1;

@@ -4,7 +4,8 @@
 //! The rate comes from a drain in the same run. All delayed executions are
 //! submitted before the first one falls due. Each carries its due time in its
 //! payload; the handler compares it with partition time, in whole
-//! milliseconds, as its first act.
+//! milliseconds, as its first act. The time of a commit is taken before and
+//! after.
 
 use super::options::Timers;
 use super::raw::Raw;
@@ -27,7 +28,7 @@ const BULK: usize = 500;
 /// At least so many are submitted per second, on any machine this runs on.
 const SUBMIT_PER_S_MIN: f64 = 2000.0;
 
-/// Raw rows for the time of a commit.
+/// Raw rows for the time of a commit, before the delays and again after them.
 const RAW_SINGLES: usize = 1000;
 
 /// How long after the last due time a start may still come.
@@ -44,8 +45,7 @@ pub(super) async fn run(args: &Timers) -> BenchResult<()> {
     let mut report = Report::new("timers", &args.common);
     report.note(&format!("in {}, load {}", dir.display(), disk::load()));
     let mut raw = Raw::open(&folder.path().join("raw.db")).await?;
-    let commit = median(&raw.singles(RAW_SINGLES).await?);
-    raw.close().await?;
+    let mut commits = raw.singles(RAW_SINGLES).await?;
     let drain = throughput::drain_rate(&args.common, args.executions, args.workers).await?;
     let rate = SHARE * drain;
     let count = (rate * args.seconds as f64) as usize;
@@ -93,6 +93,9 @@ pub(super) async fn run(args: &Timers) -> BenchResult<()> {
     };
     worker.drain(MOST).await;
     rig.node.shutdown().await;
+    commits.extend(raw.singles(RAW_SINGLES).await?);
+    raw.close().await?;
+    let commit = median(&commits);
     let early = values.iter().filter(|late| **late < 0.0).count();
     let parameters =
         [("workers", json!(args.workers)), ("executions", json!(count)), ("rate_per_s", json!(rate.round()))];
