@@ -4,7 +4,7 @@
 //!
 //! * *Busy*: the batch is tried again unchanged, a few times, with growing
 //!   pauses.
-//! * *Permanent*: the batch is halved until the part that causes it stands
+//! * *Permanent* or *full*: the batch is halved until the part that causes it stands
 //!   alone; that part fails, the others go through.
 //! * *Unknown*: the partitions of the batch are taken anew, which shuts the
 //!   late commit out; then the store tells which parts landed.
@@ -153,9 +153,12 @@ impl Committer {
                         }
                     }
                 }
-                Err(StoreError::Permanent { .. } | StoreError::Corrupt(_) | StoreError::Refused { .. })
-                    if jobs.len() > 1 =>
-                {
+                Err(
+                    StoreError::Permanent { .. }
+                    | StoreError::Full { .. }
+                    | StoreError::Corrupt(_)
+                    | StoreError::Refused { .. },
+                ) if jobs.len() > 1 => {
                     let mut first = jobs;
                     let second = first.split_off(first.len() / 2);
                     stack.push(second);

@@ -1,8 +1,10 @@
-//! Partition time: wall time that neither jumps nor goes back.
+//! Partition time: store time that neither jumps nor goes back.
 //!
-//! It advances with the monotonic clock and follows wall time by running a
-//! tenth faster or slower until both agree, so that a step of the machine's
-//! clock neither ends every lease at once nor keeps them alive.
+//! It advances with the monotonic clock and follows the store's clock by
+//! running a tenth faster or slower until both agree, so that a step of the
+//! machine's or the store's clock neither ends every lease at once nor keeps
+//! them alive. The store's clock is known as an offset to the wall clock,
+//! measured with every heartbeat.
 
 use leasehold_backend::Clock;
 use leasehold_core::time::TimestampMs;
@@ -18,6 +20,10 @@ struct Reading {
     time_ms: i64,
     /// Tenths of a millisecond of slew not yet applied.
     carry: i64,
+    /// How far the store's clock is ahead of the wall clock.
+    offset_ms: i64,
+    /// Whether the store's clock was ever measured.
+    measured: bool,
 }
 
 /// The time of all partitions of one node.
@@ -31,9 +37,15 @@ fn ms(duration: Duration) -> i64 {
 }
 
 impl PartitionClock {
-    /// Starts at wall time.
+    /// Starts at wall time, until the store's clock is measured.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let last = Reading { monotonic_ms: ms(clock.monotonic()), time_ms: clock.now().0, carry: 0 };
+        let last = Reading {
+            monotonic_ms: ms(clock.monotonic()),
+            time_ms: clock.now().0,
+            carry: 0,
+            offset_ms: 0,
+            measured: false,
+        };
         Self { clock, last: Mutex::new(last) }
     }
 
@@ -43,7 +55,7 @@ impl PartitionClock {
         let monotonic_ms = ms(self.clock.monotonic());
         let elapsed = (monotonic_ms - last.monotonic_ms).max(0);
         if elapsed > 0 {
-            let off = self.clock.now().0 - (last.time_ms + elapsed);
+            let off = self.clock.now().0 + last.offset_ms - (last.time_ms + elapsed);
             let allowance = elapsed + last.carry;
             let most = allowance / SLEW_PART;
             let slew = off.clamp(-most.min(elapsed), most);
@@ -53,6 +65,32 @@ impl PartitionClock {
             last.monotonic_ms = monotonic_ms;
         }
         TimestampMs(last.time_ms)
+    }
+
+    /// The store said that it was `store` at some moment between `sent`
+    /// (monotonic) and now.
+    ///
+    /// An offset that differs by less than the answer's way is not a
+    /// difference: the clock of a store in the same process is never off. The
+    /// first measurement sets partition time, which nobody has read yet; the
+    /// later ones are followed slowly.
+    pub fn measured(&self, sent: Duration, store: TimestampMs) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let way = (ms(self.clock.monotonic()) - ms(sent)).max(0);
+        let offset = store.0 - (self.clock.now().0 - way / 2);
+        if (offset - last.offset_ms).abs() > way / 2 + 1 {
+            last.offset_ms = offset;
+            if !last.measured {
+                last.time_ms = self.clock.now().0 + offset;
+                last.monotonic_ms = ms(self.clock.monotonic());
+            }
+        }
+        last.measured = true;
+    }
+
+    /// How far the store's clock is ahead of this machine's, in milliseconds.
+    pub fn offset_ms(&self) -> i64 {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).offset_ms
     }
 
     /// Moves ahead to a time that a partition has already reached under
@@ -117,6 +155,27 @@ mod tests {
             time.now();
         }
         assert_eq!(time.now(), TimestampMs(1_001_050));
+    }
+
+    #[test]
+    fn the_first_measurement_of_the_store_sets_it_and_later_ones_are_followed_slowly() {
+        let (clock, time) = clocks();
+        time.measured(clock.monotonic(), TimestampMs(400_000));
+        assert_eq!((time.now(), time.offset_ms()), (TimestampMs(400_000), -600_000));
+        time.measured(clock.monotonic(), TimestampMs(900_000));
+        assert_eq!(time.now(), TimestampMs(400_000));
+        clock.advance(1000);
+        assert_eq!(time.now(), TimestampMs(401_100));
+    }
+
+    #[test]
+    fn a_difference_within_the_answers_way_is_none() {
+        let (clock, time) = clocks();
+        let sent = clock.monotonic();
+        clock.advance(100);
+        time.measured(sent, TimestampMs(1_000_100));
+        time.measured(sent, TimestampMs(1_000_000));
+        assert_eq!(time.offset_ms(), 0);
     }
 
     #[test]

@@ -4,6 +4,9 @@ use leasehold_backend::StoreError;
 use leasehold_core::error::{BackendErrorKind, ContentionKind, EngineError};
 use leasehold_core::handle::BackendTag;
 
+/// When to ask a full store again.
+pub(crate) const FULL_RETRY_MS: u64 = 1000;
+
 /// Names the operation and the store in a failed store call.
 ///
 /// A busy store has already been asked again by the time this is called, so
@@ -12,6 +15,9 @@ pub(crate) fn engine_error(op: &'static str, backend: BackendTag, error: StoreEr
     match error {
         StoreError::Busy { .. } => ContentionKind::RetryExhausted.into(),
         StoreError::Unknown { .. } => EngineError::OutcomeUnknown { op },
+        StoreError::Full { .. } => {
+            EngineError::ResourceExhausted { pool: "store", max: 0, retry_after_ms: Some(FULL_RETRY_MS) }
+        }
         StoreError::Corrupt(error) => error,
         StoreError::Permanent { message } | StoreError::Refused { message } => {
             EngineError::Transport { backend: backend.as_str(), kind: BackendErrorKind::Other, message }
@@ -30,6 +36,7 @@ mod tests {
         for (error, code, class) in [
             (StoreError::busy("locked"), "retry_exhausted", ErrorClass::Retryable),
             (StoreError::unknown("reset"), "outcome_unknown", ErrorClass::Retryable),
+            (StoreError::full("disk"), "resource_exhausted", ErrorClass::Retryable),
             (StoreError::permanent("full"), "transport", ErrorClass::Terminal),
             (StoreError::refused("newer schema"), "transport", ErrorClass::Terminal),
             (StoreError::Corrupt(corrupt), "corruption", ErrorClass::Terminal),

@@ -23,7 +23,9 @@ pub(super) async fn register(env: &Arc<Env>, node: NodeId, nonce: u64, partition
 
 /// Buries nodes that are gone and takes what is free.
 pub(super) async fn take(env: &Arc<Env>, node: NodeId, nonce: u64, partitions: &[u16]) -> StoreResult<Vec<Taken>> {
+    let sent = env.clock.monotonic();
     let now = env.backend.now().await?;
+    env.time.measured(sent, now);
     for row in env.backend.nodes().await? {
         if row.node != node && !row.dead && (env.backend.exclusive() || row.expires_at <= now) {
             env.backend.bury_node(row.node, env.backend.exclusive()).await?;
@@ -171,6 +173,10 @@ fn heartbeat(env: Arc<Env>, supervisor: ActorRef<NodeMsg>, node: NodeId) -> toki
             env.clock.sleep(env.options.heartbeat_every).await;
             let sent = env.clock.monotonic();
             let result = env.backend.heartbeat_node(node, ttl_ms).await;
+            if let Ok(Some(store)) = result {
+                env.time.measured(sent, store);
+            }
+            let result = result.map(|renewed| renewed.is_some());
             if supervisor.cast(NodeMsg::Beat { node, sent, result }).is_err() {
                 return;
             }

@@ -26,6 +26,12 @@ pub enum StoreError {
         /// For people.
         message: String,
     },
+    /// Nothing was written: the store has no room for it.
+    #[error("the store is full: {message}")]
+    Full {
+        /// For people.
+        message: String,
+    },
     /// The store holds something the engine cannot read.
     #[error("stored data is not readable: {0}")]
     Corrupt(EngineError),
@@ -51,6 +57,11 @@ impl StoreError {
     /// It will fail again.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self::Permanent { message: message.into() }
+    }
+
+    /// There is no room.
+    pub fn full(message: impl Into<String>) -> Self {
+        Self::Full { message: message.into() }
     }
 
     /// The engine must not run here.

@@ -74,9 +74,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Adds a live node whose lease runs `ttl_ms` from now.
     async fn register_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<()>;
 
-    /// Renews a node's lease. False when it had lapsed or the node was
-    /// buried: the node must stop at once and come back under a new identity.
-    async fn heartbeat_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<bool>;
+    /// Renews a node's lease and tells the store's time. None when the lease
+    /// had lapsed or the node was buried: the node must stop at once and come
+    /// back under a new identity.
+    async fn heartbeat_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>>;
 
     /// Marks a node as dead by compare-and-set on its lapsed lease. With
     /// `proven_gone` the lapse is not required: the caller knows by other
@@ -108,8 +109,8 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// No part was applied ([`StoreError::Busy`], [`StoreError::Permanent`]),
-    /// or nobody knows ([`StoreError::Unknown`]).
+    /// No part was applied ([`StoreError::Busy`], [`StoreError::Full`],
+    /// [`StoreError::Permanent`]), or nobody knows ([`StoreError::Unknown`]).
     async fn commit(&self, batch: &Batch) -> StoreResult<Vec<PartOutcome>>;
 
     /// Tells for each part of a batch whose outcome is unknown whether it was

@@ -183,7 +183,7 @@ impl Backend for MemoryBackend {
         .await
     }
 
-    async fn heartbeat_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<bool> {
+    async fn heartbeat_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>> {
         self.heartbeat(node, ttl_ms).await
     }
 

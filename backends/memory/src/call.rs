@@ -5,6 +5,7 @@ use crate::data::Data;
 use crate::fault::{CallFault, CommitFault, Crash, CrashPoint, HeartbeatFault};
 use leasehold_backend::{Batch, PartOutcome, StoreError, StoreResult};
 use leasehold_core::ids::NodeId;
+use leasehold_core::time::TimestampMs;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl MemoryBackend {
         self.call(self.faults.on_ownership(), f).await
     }
 
-    pub(crate) async fn heartbeat(&self, node: NodeId, ttl_ms: u64) -> StoreResult<bool> {
+    pub(crate) async fn heartbeat(&self, node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>> {
         self.unless_crashed().await;
         match self.faults.on_heartbeat() {
             Some(HeartbeatFault::Busy) => return Err(StoreError::busy("injected")),
@@ -66,12 +67,17 @@ impl MemoryBackend {
             Some(HeartbeatFault::Lost) => {
                 let now = self.clock.now();
                 self.visit(|data| data.nodes.bury(node, now, true)).await;
-                return Ok(false);
+                return Ok(None);
             }
             None => {}
         }
         // The time is that of the arrival, not that of the sending.
-        Ok(self.visit(|data| data.nodes.heartbeat(node, self.clock.now(), ttl_ms)).await)
+        Ok(self
+            .visit(|data| {
+                let now = self.clock.now();
+                data.nodes.heartbeat(node, now, ttl_ms).then_some(now)
+            })
+            .await)
     }
 
     pub(crate) async fn apply(&self, batch: &Batch) -> StoreResult<Vec<PartOutcome>> {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use leasehold_backend::{Backend, PartOutcome, SeededEntropy, StoreError};
+use leasehold_backend::{Backend, Clock, PartOutcome, SeededEntropy, StoreError};
 use leasehold_core::command::ChangePriority;
 use leasehold_memory::{CallFault, CommitFault, Crash, CrashPoint, HeartbeatFault, LateAfter, LateCommits, Rates};
 use std::sync::Arc;
@@ -186,8 +186,8 @@ async fn a_crashed_node_is_reported_and_hears_nothing_more() {
 async fn a_lost_heartbeat_buries_the_node() {
     let owner = Owner::alone().await;
     owner.backend.faults().next_heartbeat(HeartbeatFault::Lost);
-    assert_eq!(owner.backend.heartbeat_node(owner.node, NODE_TTL_MS).await, Ok(false));
-    assert_eq!(owner.backend.heartbeat_node(owner.node, NODE_TTL_MS).await, Ok(false));
+    assert_eq!(owner.backend.heartbeat_node(owner.node, NODE_TTL_MS).await, Ok(None));
+    assert_eq!(owner.backend.heartbeat_node(owner.node, NODE_TTL_MS).await, Ok(None));
     assert!(owner.backend.nodes().await.unwrap()[0].dead);
 }
 
@@ -198,7 +198,7 @@ async fn a_busy_heartbeat_renews_nothing() {
     owner.backend.faults().next_heartbeat(HeartbeatFault::Busy);
     let heartbeat = owner.backend.heartbeat_node(owner.node, NODE_TTL_MS).await;
     assert!(matches!(heartbeat, Err(StoreError::Busy { .. })));
-    assert_eq!(owner.backend.heartbeat_node(owner.node, NODE_TTL_MS).await, Ok(true));
+    assert_eq!(owner.backend.heartbeat_node(owner.node, NODE_TTL_MS).await, Ok(Some(owner.clock.now())));
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn a_slow_heartbeat_counts_from_its_arrival() {
     let heartbeat = tokio::spawn(async move { backend.heartbeat_node(node, NODE_TTL_MS).await });
     tokio::task::yield_now().await;
     owner.clock.advance(NODE_TTL_MS);
-    assert_eq!(heartbeat.await.unwrap(), Ok(false));
+    assert_eq!(heartbeat.await.unwrap(), Ok(None));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 mod support;
 
-use leasehold_backend::{Backend, ManualClock, Part, PartOutcome, StoreError};
+use leasehold_backend::{Backend, Clock, ManualClock, Part, PartOutcome, StoreError};
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::event::Event;
 use leasehold_core::partition::PartitionConfig;
@@ -159,13 +159,13 @@ async fn a_lapsed_or_buried_node_never_comes_back() {
     }
     assert_eq!(backend.bury_node(node(1), false).await, Ok(false));
     clock.advance(99);
-    assert_eq!(backend.heartbeat_node(node(1), 100).await, Ok(true));
+    assert_eq!(backend.heartbeat_node(node(1), 100).await, Ok(Some(clock.now())));
     clock.advance(1);
-    assert_eq!(backend.heartbeat_node(node(2), 100).await, Ok(false));
+    assert_eq!(backend.heartbeat_node(node(2), 100).await, Ok(None));
     assert_eq!(backend.bury_node(node(2), false).await, Ok(true));
     assert_eq!(backend.bury_node(node(1), true).await, Ok(true));
     backend.register_node(node(1), 100).await.unwrap();
-    assert_eq!(backend.heartbeat_node(node(1), 100).await, Ok(false));
+    assert_eq!(backend.heartbeat_node(node(1), 100).await, Ok(None));
     assert_eq!(backend.bury_node(node(3), false).await, Ok(true), "nobody knows it, so it is gone");
     let nodes = backend.nodes().await.unwrap();
     assert_eq!(nodes.iter().map(|row| (row.node, row.dead)).collect::<Vec<_>>(), [(node(1), true), (node(2), true)]);

@@ -11,6 +11,7 @@ mod code {
     pub const INTERRUPT: i32 = 9;
     pub const IOERR: i32 = 10;
     pub const CORRUPT: i32 = 11;
+    pub const FULL: i32 = 13;
     pub const SCHEMA: i32 = 17;
     pub const NOTADB: i32 = 26;
 }
@@ -24,7 +25,9 @@ pub(crate) enum Failure {
     Io,
     /// The file is damaged.
     Corrupt,
-    /// The statement itself: a constraint, a full disk, a mistake.
+    /// There is no room on the disk.
+    Full,
+    /// The statement itself: a constraint, a mistake.
     Permanent,
     /// The connection's thread is gone; what it did last is not known.
     Gone,
@@ -42,6 +45,7 @@ pub(crate) fn classify(error: &sqlx::Error) -> Failure {
     match primary_code(error) {
         Some(code::BUSY | code::LOCKED | code::NOMEM | code::INTERRUPT | code::SCHEMA) => Failure::Busy,
         Some(code::IOERR) => Failure::Io,
+        Some(code::FULL) => Failure::Full,
         Some(code::CORRUPT | code::NOTADB) => Failure::Corrupt,
         Some(_) => Failure::Permanent,
         None => match error {
@@ -64,6 +68,7 @@ pub(crate) fn of_read(error: sqlx::Error) -> StoreError {
     match classify(&error) {
         Failure::Busy | Failure::Io | Failure::Gone => StoreError::busy(error.to_string()),
         Failure::Corrupt => damaged(&error),
+        Failure::Full => StoreError::full(error.to_string()),
         Failure::Permanent => StoreError::permanent(error.to_string()),
     }
 }
@@ -80,6 +85,7 @@ pub(crate) fn of_write(error: &sqlx::Error, committing: bool, rolled_back: bool)
         // A commit that was refused for a lock or for want of space has not
         // written its last frame, without which the others count for nothing.
         Failure::Busy => StoreError::busy(text),
+        Failure::Full => StoreError::full(text),
         Failure::Permanent => StoreError::permanent(text),
         Failure::Gone if !committing => StoreError::busy(text),
         Failure::Io | Failure::Gone => StoreError::unknown(text),

@@ -216,7 +216,7 @@ impl Backend for SqliteBackend {
         ownership::register(self, node, ttl_ms).await
     }
 
-    async fn heartbeat_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<bool> {
+    async fn heartbeat_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>> {
         ownership::heartbeat(self, node, ttl_ms).await
     }
 

@@ -23,8 +23,7 @@ const REGISTER: &str = "BEGIN IMMEDIATE; \
     DELETE FROM nodes WHERE dead = 1 AND expires_at < ? AND node NOT IN (SELECT owner FROM partitions); COMMIT";
 
 /// Renews a lease that has not lapsed.
-const HEARTBEAT: &str = "BEGIN IMMEDIATE; \
-    UPDATE nodes SET expires_at = ? WHERE node = ? AND dead = 0 AND expires_at > ?; COMMIT";
+const HEARTBEAT: &str = "UPDATE nodes SET expires_at = ? WHERE node = ? AND dead = 0 AND expires_at > ?";
 
 /// Marks a node as dead whose lease has lapsed, or that is known to be gone,
 /// and looks whether it is alive all the same. One that nobody knows is as
@@ -71,7 +70,7 @@ pub(crate) async fn register(store: &SqliteBackend, node: NodeId, ttl_ms: u64) -
     store.note_node(node)
 }
 
-pub(crate) async fn heartbeat(store: &SqliteBackend, node: NodeId, ttl_ms: u64) -> StoreResult<bool> {
+pub(crate) async fn heartbeat(store: &SqliteBackend, node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>> {
     let mut writer = store.writer().await?;
     // Read after the wait for the writer, which may have been long.
     let now = store.time();
@@ -79,8 +78,8 @@ pub(crate) async fn heartbeat(store: &SqliteBackend, node: NodeId, ttl_ms: u64) 
     binds.int(now.plus(ttl_ms).0);
     binds.uuid(node.as_uuid());
     binds.int(now.0);
-    let answers = writer.run(Step::new(HEARTBEAT, binds)).await?;
-    Ok(answers.get(1).is_some_and(|update| update.changes > 0))
+    let renewed = writer.run_alone(Step::new(HEARTBEAT, binds)).await?.changes > 0;
+    Ok(renewed.then_some(now))
 }
 
 pub(crate) async fn bury(store: &SqliteBackend, node: NodeId, proven_gone: bool) -> StoreResult<bool> {

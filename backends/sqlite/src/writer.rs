@@ -125,6 +125,19 @@ impl Writer {
     /// As [`errors::of_write`] sorts them.
     pub(crate) async fn run(&mut self, step: Step) -> StoreResult<Vec<Answer>> {
         let commits = step.sql.ends_with(AND_COMMIT) || &*step.sql == "COMMIT";
+        self.run_trip(step, commits).await
+    }
+
+    /// Runs one statement that is a transaction of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`errors::of_write`] sorts them.
+    pub(crate) async fn run_alone(&mut self, step: Step) -> StoreResult<Answer> {
+        Ok(self.run_trip(step, true).await?.pop().unwrap_or_default())
+    }
+
+    async fn run_trip(&mut self, step: Step, commits: bool) -> StoreResult<Vec<Answer>> {
         self.open = true;
         let (answers, failure) = self.send(step).await;
         let Some(error) = failure else {

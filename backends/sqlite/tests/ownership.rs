@@ -18,12 +18,12 @@ async fn a_lapsed_lease_is_not_renewed() {
     let folder = tempdir().unwrap();
     let engine = engine(&folder).await;
     engine.clock.advance(TTL_MS - 1);
-    assert!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap());
+    assert_eq!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap(), Some(engine.clock.now()));
     engine.clock.advance(TTL_MS - 1);
-    assert!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap());
+    assert_eq!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap(), Some(engine.clock.now()));
     engine.clock.advance(TTL_MS);
-    assert!(!engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap());
-    assert!(!engine.store.heartbeat_node(other_node(), TTL_MS).await.unwrap());
+    assert_eq!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap(), None);
+    assert_eq!(engine.store.heartbeat_node(other_node(), TTL_MS).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn only_a_lapsed_node_is_buried_without_proof() {
     engine.clock.advance(TTL_MS);
     assert!(engine.store.bury_node(engine.node, false).await.unwrap());
     assert!(engine.store.bury_node(engine.node, false).await.unwrap());
-    assert!(!engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap());
+    assert_eq!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap(), None);
     let rows = engine.store.nodes().await.unwrap();
     assert_eq!(rows.len(), 1);
     assert!(rows[0].dead);

@@ -94,7 +94,7 @@ watched! {
     ping() -> StoreResult<()>;
     now() -> StoreResult<TimestampMs>;
     register_node(node: NodeId, ttl_ms: u64) -> StoreResult<()>;
-    heartbeat_node(node: NodeId, ttl_ms: u64) -> StoreResult<bool>;
+    heartbeat_node(node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>>;
     bury_node(node: NodeId, proven_gone: bool) -> StoreResult<bool>;
     nodes() -> StoreResult<Vec<NodeRow>>;
     take_partitions(node: NodeId, nonce: u64, partitions: &[u16], epoch_floor: u64) -> StoreResult<Vec<Taken>>;
