@@ -1,7 +1,7 @@
 //! What every actor is given: the store, time, randomness and the options.
 
 use crate::time::PartitionClock;
-use leasehold_backend::{Backend, Clock, Entropy};
+use leasehold_backend::{Backend, Clock, Entropy, Hinter};
 use leasehold_core::partition::PartitionConfig;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,9 @@ pub struct EngineOptions {
     pub commit_rows: usize,
     /// Partitions merged into one commit at most.
     pub commit_parts: usize,
+    /// How often the inbox is looked into without a hint, where there are
+    /// outside writers.
+    pub inbox_sweep_every: Duration,
     /// Events a subscriber may lag behind before it loses some.
     pub event_buffer: usize,
 }
@@ -65,6 +68,7 @@ impl Default for EngineOptions {
             claim_batch: 16,
             commit_rows: 4096,
             commit_parts: 1024,
+            inbox_sweep_every: Duration::from_millis(1500),
             event_buffer: 4096,
         }
     }
@@ -82,6 +86,10 @@ pub struct Env {
     pub time: PartitionClock,
     /// Sizes, times and switches.
     pub options: EngineOptions,
+    /// Whether the store has an inbox that anybody may write to.
+    pub outside_writers: bool,
+    /// Who in this process says that something new is in the inbox.
+    pub announcements: Hinter,
 }
 
 impl Env {
@@ -93,7 +101,8 @@ impl Env {
         options: EngineOptions,
     ) -> Self {
         let time = PartitionClock::new(clock.clone());
-        Self { backend, clock, entropy, time, options }
+        let outside_writers = backend.watch().is_some();
+        Self { backend, clock, entropy, time, options, outside_writers, announcements: Hinter::default() }
     }
 }
 

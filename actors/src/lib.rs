@@ -5,6 +5,7 @@
 //! NodeActor                      registers, heartbeats, takes partitions
 //!  ├── committer task            merges what partitions have staged
 //!  ├── DispatcherActor           matches ready work with workers' credits
+//!  ├── InboxActor                takes in what outside writers left
 //!  ├── PartitionActor × n        the only writers of their records
 //!  └── FleetActor × n            handlers of this process, over all lives
 //!
@@ -12,8 +13,8 @@
 //! ```
 //!
 //! A partition actor that panics is restarted under a new ownership epoch and
-//! recovers through the same load path as at start-up. The committer or the
-//! dispatcher ending ends the node's life; a new one begins under a new
+//! recovers through the same load path as at start-up. The committer, the
+//! dispatcher or the inbox ending ends the node's life; a new one begins under a new
 //! identity. A fleet outlives that: it opens again with the new life's
 //! dispatcher. Its end ends nothing else, and it ends with its node.
 
@@ -25,6 +26,7 @@ pub mod env;
 pub mod events;
 pub mod fleet;
 pub mod identity;
+pub mod inbox;
 pub mod lease;
 pub mod node;
 pub mod partition;

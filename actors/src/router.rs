@@ -84,7 +84,7 @@ impl Router {
             let partition = command.execution_id().partition();
             return Err(EngineError::PartitionUnavailable { partition, retry_after_ms: 1000 });
         }
-        if matches!(command, Command::CreateExecution(_)) && self.inner.env.backend.is_full() {
+        if matches!(command, Command::CreateExecution(_) | Command::Admit(_)) && self.inner.env.backend.is_full() {
             return Err(EngineError::ResourceExhausted { pool: "store", max: 0, retry_after_ms: Some(FULL_RETRY_MS) });
         }
         Ok(class)

@@ -38,4 +38,8 @@ macro_rules! targets {
 targets! {
     memory = leasehold_tests::harness::Target::Memory;
     sqlite = leasehold_tests::harness::Target::Sqlite;
+    postgres = leasehold_tests::harness::Target::Postgres;
+    redis = leasehold_tests::harness::Target::Redis;
+    valkey = leasehold_tests::harness::Target::Valkey;
+    valkey_cluster = leasehold_tests::harness::Target::ValkeyCluster;
 }

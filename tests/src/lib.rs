@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod checker;
+pub mod differential;
 pub mod harness;
 pub mod kills;
 pub mod sim;

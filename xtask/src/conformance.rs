@@ -24,8 +24,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::failure::{During, Failure, Outcome};
-use crate::tools;
 use crate::workspace::{Workspace, execute, output};
+use crate::{services, tools};
 
 use report::Report;
 
@@ -54,6 +54,8 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         _ => return Err(Failure::usage("conformance [--json]")),
     };
     tools::NEXTEST.install_if_missing(workspace)?;
+    services::install()?;
+    workspace.services().start()?;
     let mut command = workspace.cargo(&["nextest", "run"]);
     command.args(PACKAGE_SELECTION);
     record(workspace, &mut command)?;

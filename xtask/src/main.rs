@@ -9,10 +9,12 @@
 mod bench;
 mod ci;
 mod conformance;
+mod differential;
 mod failure;
 mod kills;
 mod mutants;
 mod nightly;
+mod services;
 mod sim;
 mod steps;
 mod table;
@@ -33,10 +35,15 @@ usage: cargo xtask <command>
   ci fast                    formatting, lints, tidiness, dependencies, tests of the core
   test                       every test: unit, conformance, doc, simulation, process kills
   conformance [--json]       the conformance cases, by operation and target
+  differential --programs N [--from S] [--targets A,B]
+                             the same programs on every store and on the memory model
   sim --seeds N [--from S]   the seeded simulation
   kills --rounds N           kill -9 of a node under load, and the account afterwards
   bench NAME|all [args...]   one benchmark, or each in turn
   mutants [--list] [NAME..]  apply each patch of tests/mutants and see the tests notice
+  services -- COMMAND...     runs a command with private PostgreSQL, Redis, Valkey and Valkey
+                             Cluster, named to it by LEASEHOLD_TEST_POSTGRES, _REDIS,
+                             _VALKEY and _VALKEY_CLUSTER
   tidy                       the rules for sources that no compiler checks
   nightly                    long simulation, many kills, all benchmarks, all mutants";
 
@@ -64,10 +71,12 @@ fn dispatch(args: &[String]) -> Outcome {
         "ci" => ci::run(&workspace, rest),
         "test" => test::run(&workspace, rest),
         "conformance" => conformance::run(&workspace, rest),
+        "differential" => differential::run(&workspace, rest),
         "sim" => sim::run(&workspace, rest),
         "kills" => kills::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "mutants" => mutants::run(&workspace, rest),
+        "services" => services::run(&workspace, rest),
         "tidy" => tidy::run(&workspace, rest),
         "nightly" => nightly::run(&workspace, rest),
         other => Err(Failure::new(format!("unknown command `{other}`\n{USAGE}"))),

@@ -36,7 +36,7 @@ use std::path::PathBuf;
 use crate::failure::{During, Failure, Outcome};
 use crate::steps::{seconds, timed};
 use crate::workspace::{Workspace, output};
-use crate::{table, tools};
+use crate::{services, table, tools};
 
 use patch::Mutant;
 use trial::{Trial, Verdict};
@@ -66,6 +66,8 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     }
     tools::NEXTEST.install_if_missing(workspace)?;
     warn_of_changes(workspace)?;
+    services::install()?;
+    workspace.services().start()?;
     let worktree = Worktree::open(workspace)?;
     baseline(&worktree, &mutants)?;
     try_all(&worktree, &mutants)

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, Outcome};
 use crate::steps::{self, OnFailure, Step};
 use crate::workspace::Workspace;
-use crate::{bench, kills, mutants, sim};
+use crate::{bench, kills, mutants, services, sim};
 
 const SIM_SEEDS: &str = "2000";
 const KILL_ROUNDS: &str = "50";
@@ -14,6 +14,7 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         return Err(Failure::usage("nightly"));
     }
     let steps = vec![
+        Step::new("install services", services::install),
         Step::new("build release", || workspace.build_release()),
         Step::new("sim", || sim::run_built(workspace, &["--seeds".into(), SIM_SEEDS.into()])),
         Step::new("kills", || kills::run_built(workspace, &["--rounds".into(), KILL_ROUNDS.into()])),

@@ -5,9 +5,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use leasehold_services::DIRECTORY_VARIABLE;
 use serde_json::Value;
 
 use crate::failure::{During, Failure, Outcome};
+use crate::services::Lent;
 
 /// The packages whose release binaries the simulation, the kills and the benchmarks need.
 ///
@@ -20,6 +22,7 @@ pub const RELEASE_BUILD: [&str; 7] =
 pub struct Workspace {
     root: PathBuf,
     target: PathBuf,
+    services: Lent,
 }
 
 impl Workspace {
@@ -34,7 +37,7 @@ impl Workspace {
                 .map(PathBuf::from)
                 .ok_or_else(|| Failure::new(format!("cargo metadata has no `{field}`")))
         };
-        Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
+        Ok(Self { root: path("workspace_root")?, target: path("target_directory")?, services: Lent::default() })
     }
 
     /// The directory with the workspace's `Cargo.toml`.
@@ -45,6 +48,11 @@ impl Workspace {
     /// The build directory.
     pub fn target(&self) -> &Path {
         &self.target
+    }
+
+    /// The servers for tests; once they run, every command is told of them.
+    pub fn services(&self) -> &Lent {
+        &self.services
     }
 
     /// Where tools that are not on the machine are installed.
@@ -92,12 +100,17 @@ impl Workspace {
         execute(&mut command)
     }
 
-    /// Gives a command the workspace's root, the tools on its path, and an environment
-    /// without the variables that `cargo run` set for this tool: build scripts that watch
+    /// Gives a command the workspace's root, the tools on its path, the servers for tests if
+    /// they run, and an environment without the variables that `cargo run` set for this tool: build scripts that watch
     /// them would take each change between here and a plain `cargo build` for a reason to
     /// run again.
     pub fn settle(&self, command: &mut Command) {
         command.current_dir(&self.root);
+        // A copy of the sources elsewhere need not fetch them again.
+        if env::var_os(DIRECTORY_VARIABLE).is_none() {
+            command.env(DIRECTORY_VARIABLE, self.root.join("target/services"));
+        }
+        self.services.tell(command);
         for (name, _) in env::vars_os() {
             if name.to_str().is_some_and(is_set_by_cargo_run) {
                 command.env_remove(name);

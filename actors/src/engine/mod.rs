@@ -9,6 +9,7 @@ mod claims;
 mod executions;
 mod expired;
 mod fields;
+mod inbox;
 mod leases;
 mod limits;
 mod maintenance;
@@ -28,7 +29,7 @@ use crate::router::Router;
 use leasehold_backend::{Loaded, StoreError};
 use leasehold_contract::{Claimed, EngineResult, Handle};
 use leasehold_core::command::{ClaimedExecution, Operation};
-use leasehold_core::error::EngineError;
+use leasehold_core::error::{BugKind, EngineError, Entity};
 use leasehold_core::handle::{BackendTag, HandlePayload};
 use leasehold_core::ids::{ExecutionId, LeaseId};
 use leasehold_core::partition::{Partition, PartitionFamily};
@@ -75,7 +76,19 @@ impl EngineHandle {
     /// is durable.
     async fn submit<O: Operation>(&self, execution_id: ExecutionId, op: O) -> EngineResult<O::Outcome> {
         let span = tracing::debug_span!("engine", op = O::NAME, %execution_id);
-        self.router.submit(op).instrument(span).await
+        let command = op.into_command();
+        let again = self.may_find_it_in_the_inbox(&command).then(|| command.clone());
+        let reply = async {
+            match (self.router.submit_command(command, false).await, again) {
+                (Err(EngineError::NotFound { entity: Entity::Execution }), Some(command)) => {
+                    self.take_in(O::NAME, execution_id).await?;
+                    self.router.submit_command(command, false).await
+                }
+                (reply, _) => reply,
+            }
+        };
+        let reply = reply.instrument(span).await?;
+        O::outcome(reply).map_err(|_| EngineError::bug(BugKind::Panic, "a reply of another operation"))
     }
 
     /// What a worker's handle says, if this engine's store issued it.
@@ -124,6 +137,20 @@ impl EngineHandle {
             // Such an id can be written down but was never given out.
             return Ok((None, vec![None; blobs.len()]));
         }
+        let loaded = self.load_once(op, id, blobs).await?;
+        if loaded.0.is_some() || !self.env.outside_writers {
+            return Ok(loaded);
+        }
+        self.take_in(op, id).await?;
+        self.load_once(op, id, blobs).await
+    }
+
+    async fn load_once(
+        &self,
+        op: &'static str,
+        id: ExecutionId,
+        blobs: &[BlobKey],
+    ) -> EngineResult<(Option<Arc<Execution>>, Vec<Option<bytes::Bytes>>)> {
         let keys = [RecordKey::Execution(id.uuid())];
         let loaded = self.env.backend.load(id.partition(), &keys, blobs).await;
         let Loaded { records, blobs } = loaded.map_err(self.store_failed(op))?;

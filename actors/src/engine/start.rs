@@ -40,16 +40,17 @@ impl EngineHandle {
         let events = EventHub::new(env.options.event_buffer);
         let dispatcher = Arc::new(CurrentDispatcher::default());
         let identity = Arc::new(Identity::default());
+        let router = Router::new(env.clone(), routes.clone());
         let args = NodeArgs {
             env: env.clone(),
-            routes: routes.clone(),
+            router: router.clone(),
+            routes,
             events: events.clone(),
             dispatcher: dispatcher.clone(),
             lease: Arc::new(NodeLease::new(env.clock.clone())),
             identity: identity.clone(),
         };
         let actor = node::start(args).await?;
-        let router = Router::new(env.clone(), routes);
         let node = Node { actor: Some(actor), dispatcher, identity, events: Some(events), fleets: Arc::default() };
         Ok(Self::new(env, router, node))
     }
@@ -86,6 +87,13 @@ impl EngineHandle {
         let (port, status) = oneshot::channel();
         self.node.actor.as_ref()?.cast(NodeMsg::Status(port)).ok()?;
         status.await.ok()
+    }
+
+    /// Says that an outside writer has committed something to the inbox, so
+    /// that it is taken in at once rather than with the next sweep. May be
+    /// left out, and may be said too often.
+    pub fn announce(&self) {
+        self.env.announcements.hint();
     }
 
     /// Durable events of this node from now on; none on a handle without a

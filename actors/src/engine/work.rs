@@ -84,7 +84,7 @@ impl Work for EngineHandle {
     async fn wait_terminal(&self, execution_id: ExecutionId, max_wait: Duration) -> EngineResult<Option<PublicState>> {
         tokio::select! {
             biased;
-            state = self.router.watch(execution_id) => state.map(Some),
+            state = self.watch(execution_id) => state.map(Some),
             () = self.env.clock.sleep(max_wait) => {
                 // Whoever does not wait is told of an end all the same.
                 let execution = self.get("wait_terminal", execution_id).await?;

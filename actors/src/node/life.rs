@@ -4,6 +4,7 @@ use super::{NodeArgs, NodeMsg};
 use crate::committer::{Committer, CommitterHandle};
 use crate::dispatcher::{DispatcherActor, DispatcherArgs, DispatcherHandle};
 use crate::env::Env;
+use crate::inbox::{InboxActor, InboxArgs};
 use crate::partition::{PartitionActor, PartitionArgs, PartitionHandle, PartitionMsg};
 use crate::permits::Permits;
 use crate::routes::Routes;
@@ -52,6 +53,8 @@ pub(super) struct Life {
     pub(super) nonce: u64,
     dispatcher: DispatcherHandle,
     dispatcher_cell: ActorCell,
+    /// Only where there are outside writers.
+    inbox_cell: Option<ActorCell>,
     committer: CommitterHandle,
     committer_task: tokio::task::AbortHandle,
     heartbeat: tokio::task::AbortHandle,
@@ -71,6 +74,13 @@ impl Life {
         let dispatcher_args = DispatcherArgs { routes: args.routes.clone(), claim_batch: args.env.options.claim_batch };
         let (actor, _) = Actor::spawn_linked(None, DispatcherActor, dispatcher_args, supervisor.get_cell()).await?;
         dispatcher.connect(actor.clone());
+        let inbox_cell = match args.env.backend.watch() {
+            Some(hints) => {
+                let inbox_args = InboxArgs { env: args.env.clone(), router: args.router.clone(), hints };
+                Some(Actor::spawn_linked(None, InboxActor, inbox_args, supervisor.get_cell()).await?.0.get_cell())
+            }
+            None => None,
+        };
         let (committer, handle) = Committer::new(args.env.clone(), node, nonce);
         let task = tokio::spawn(committer.run());
         let committer_task = task.abort_handle();
@@ -88,6 +98,7 @@ impl Life {
             nonce,
             dispatcher,
             dispatcher_cell: actor.get_cell(),
+            inbox_cell,
             committer: handle,
             committer_task,
             heartbeat,
@@ -138,9 +149,10 @@ impl Life {
         &self.dispatcher
     }
 
-    /// Whether an actor is this life's dispatcher.
-    pub(super) fn is_dispatcher(&self, id: ActorId) -> bool {
-        self.dispatcher_cell.get_id() == id
+    /// Whether this life ends with an actor: its dispatcher or its inbox.
+    pub(super) fn depends_on(&self, id: ActorId) -> bool {
+        let inbox = self.inbox_cell.as_ref().is_some_and(|cell| cell.get_id() == id);
+        inbox || self.dispatcher_cell.get_id() == id
     }
 
     /// Forgets an actor that has ended; which partition it served.
@@ -160,6 +172,9 @@ impl Life {
             cell.stop(Some("the node's life has ended".to_owned()));
         }
         self.dispatcher_cell.stop(None);
+        if let Some(inbox) = &self.inbox_cell {
+            inbox.stop(None);
+        }
         // A commit under way is let go: its outcome is unknown to those who
         // wait, and the next epoch shuts it out.
         self.committer_task.abort();

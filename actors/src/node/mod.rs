@@ -8,6 +8,7 @@
 //! NodeActor ── heartbeat task
 //!    ├── committer task          (its end ends the life)
 //!    ├── DispatcherActor         (its end ends the life)
+//!    ├── InboxActor              (its end ends the life)
 //!    └── PartitionActor × n      (restarted alone, under a new epoch)
 //! ```
 //!
@@ -97,6 +98,8 @@ pub struct NodeActor;
 pub struct NodeArgs {
     /// The store, time and options.
     pub env: Arc<Env>,
+    /// The way to the partitions.
+    pub router: Router,
     /// The routes to fill.
     pub routes: Arc<Routes>,
     /// Where durable events go.
@@ -272,6 +275,8 @@ impl NodeState {
                 tracing::error!(partition = taken.partition, %error, "a partition's actor could not start");
             }
         }
+        // What waited in the inbox for these partitions can be taken in now.
+        self.args.env.announcements.hint();
     }
 
     fn beat(&mut self, myself: &ActorRef<NodeMsg>, node: NodeId, sent: Duration, result: StoreResult<bool>) {
@@ -327,8 +332,8 @@ impl NodeState {
 
     fn child_ended(&mut self, myself: &ActorRef<NodeMsg>, cell: &ractor::ActorCell, failure: Option<&str>) {
         let Some(life) = self.life.as_mut() else { return };
-        if life.is_dispatcher(cell.get_id()) {
-            tracing::error!(failure, "the dispatcher has ended; beginning a new life");
+        if life.depends_on(cell.get_id()) {
+            tracing::error!(failure, "the dispatcher or the inbox has ended; beginning a new life");
             self.begin_anew(myself);
             return;
         }

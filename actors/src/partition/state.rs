@@ -200,7 +200,7 @@ impl State {
         let heard = self.events.is_heard();
         let events: Vec<_> = if heard { changes.events.clone() } else { Vec::new() };
         let staged = self.slot.stage(changes, time);
-        let derived = ChangeSet { changes: records, blobs, events: Vec::new() };
+        let derived = ChangeSet { changes: records, blobs, ..ChangeSet::default() };
         self.hot.stage(&derived, staged.commit);
         for change in &derived.changes {
             let old = change.old.as_ref().and_then(Record::as_execution);

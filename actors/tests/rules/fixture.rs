@@ -39,12 +39,20 @@ impl Fixture {
     }
 
     pub async fn with(change: impl FnOnce(&mut EngineOptions)) -> Self {
+        Self::over(MemoryStore::new(), change).await
+    }
+
+    /// Over a store with an inbox.
+    pub async fn open_to_outside_writers() -> Self {
+        Self::over(MemoryStore::new().with_outside_writers(), |_| {}).await
+    }
+
+    async fn over(store: MemoryStore, change: impl FnOnce(&mut EngineOptions)) -> Self {
         let mut options = EngineOptions {
             partitions: PartitionConfig { num_flow_partitions: 1, ..PartitionConfig::default() },
             ..EngineOptions::default()
         };
         change(&mut options);
-        let store = MemoryStore::new();
         let clock = Arc::new(ManualClock::new(START));
         let plan = FaultPlan::new();
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));

@@ -2,6 +2,7 @@
 
 mod commits;
 mod fixture;
+mod inbox;
 mod leases;
 mod recovery;
 mod work;

@@ -16,12 +16,14 @@ mod batch;
 mod clock;
 mod entropy;
 mod error;
+mod inbox;
 mod scan;
 
 pub use batch::{Batch, Expected, Part, PartOutcome};
 pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{StoreError, StoreResult};
+pub use inbox::{Hinter, Hints, INBOX_PAGE_BYTES, InboxEntry};
 pub use scan::{
     DueEntry, ExpiredLease, ExpiredLeaseCursor, Loaded, LoggedEvent, NodeRow, ReadyGroup, StoreIdentity, Taken,
 };
@@ -184,6 +186,21 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Events of a partition in commit order, after a place.
     async fn read_events(&self, partition: u16, after: Option<EventId>, limit: usize) -> StoreResult<Vec<LoggedEvent>>;
+
+    /// What outside writers have left in the inbox and committed, by number,
+    /// after a place, over all partitions. A page may be shorter than asked
+    /// for because of [`INBOX_PAGE_BYTES`]; only an empty one is the end. A
+    /// number is never used twice. A lower one may turn up after a higher
+    /// one, when its transaction committed later.
+    async fn inbox(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<InboxEntry>>;
+
+    /// The first entry of the inbox that is about an execution.
+    async fn inbox_of(&self, execution: ExecutionId) -> StoreResult<Option<InboxEntry>>;
+
+    /// Word that an outside writer may have written, from now on. None where
+    /// there are no outside writers: the inbox stays empty and nobody has to
+    /// look into it.
+    fn watch(&self) -> Option<Hints>;
 
     /// What the store keeps as index entries of one execution, for the
     /// checker: queue name, score and due time, read from the indexes rather

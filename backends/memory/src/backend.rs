@@ -1,12 +1,13 @@
 //! A node's way to the store.
 
 use crate::data::{Data, MemoryStore};
+use crate::inbox::Inbox;
 use crate::partition::Partition;
 use crate::plan::FaultPlan;
 use async_trait::async_trait;
 use leasehold_backend::{
-    Backend, Batch, Clock, DueEntry, ExpiredLease, ExpiredLeaseCursor, Loaded, LoggedEvent, NodeRow, PAGE_MAX, Part,
-    PartOutcome, ReadyGroup, StoreError, StoreIdentity, StoreResult, StoredIndex, Taken,
+    Backend, Batch, Clock, DueEntry, ExpiredLease, ExpiredLeaseCursor, Hints, InboxEntry, Loaded, LoggedEvent, NodeRow,
+    PAGE_MAX, Part, PartOutcome, ReadyGroup, StoreError, StoreIdentity, StoreResult, StoredIndex, Taken,
 };
 use leasehold_core::error::EngineError;
 use leasehold_core::event::EventId;
@@ -352,6 +353,22 @@ impl Backend for MemoryBackend {
             Ok(events.map(|(id, event)| LoggedEvent { id: *id, event: event.clone() }).collect())
         })
         .await
+    }
+
+    async fn inbox(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<InboxEntry>> {
+        let entries = |inbox: &Inbox| inbox.page(after, page(limit));
+        self.read(|data| Ok(data.inbox.as_ref().map(entries).unwrap_or_default())).await
+    }
+
+    async fn inbox_of(&self, execution: ExecutionId) -> StoreResult<Option<InboxEntry>> {
+        if self.watch().is_none() {
+            return Ok(None);
+        }
+        self.read(|data| Ok(data.inbox.as_ref().and_then(|inbox| inbox.of(execution)))).await
+    }
+
+    fn watch(&self) -> Option<Hints> {
+        self.store.with(|data| data.inbox.as_ref().map(Inbox::hints))
     }
 
     async fn stored_index(&self, execution: ExecutionId) -> StoreResult<Option<StoredIndex>> {

@@ -1,6 +1,7 @@
 //! The data: what survives every node.
 
 use crate::fault::LateAfter;
+use crate::inbox::Inbox;
 use crate::nodes::Nodes;
 use crate::partition::Partition;
 use leasehold_backend::{Batch, Clock, PartOutcome, StoreError, StoreIdentity, StoreResult};
@@ -50,6 +51,8 @@ pub(crate) struct Data {
     config: Option<PartitionConfig>,
     pub nodes: Nodes,
     pub partitions: BTreeMap<u16, Partition>,
+    /// None where there are no outside writers.
+    pub inbox: Option<Inbox>,
     late: Vec<Late>,
     counts: LateCommits,
 }
@@ -67,10 +70,20 @@ impl MemoryStore {
             config: None,
             nodes: Nodes::default(),
             partitions: BTreeMap::new(),
+            inbox: None,
             late: Vec::new(),
             counts: LateCommits::default(),
         };
         Self { data: Arc::new(Mutex::new(data)) }
+    }
+
+    /// The same store, open to outside writers.
+    #[must_use]
+    pub fn with_outside_writers(self) -> Self {
+        self.with(|data| {
+            data.inbox.get_or_insert_default();
+        });
+        self
     }
 
     /// What became of late commits so far.
@@ -135,6 +148,9 @@ impl Data {
         for (part, outcome) in batch.parts.iter().zip(&outcomes) {
             if *outcome == PartOutcome::Applied {
                 self.partitions.entry(part.expected.partition).or_default().apply(part);
+                if let Some(inbox) = &mut self.inbox {
+                    inbox.remove(&part.changes.inbox);
+                }
             }
         }
         Ok(outcomes)

@@ -27,6 +27,7 @@ mod call;
 mod data;
 mod entries;
 mod fault;
+pub mod inbox;
 mod nodes;
 mod partition;
 mod plan;

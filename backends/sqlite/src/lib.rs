@@ -26,6 +26,7 @@ mod binds;
 mod errors;
 #[cfg(test)]
 mod failures;
+pub mod inbox;
 mod inspect;
 mod lock;
 mod open;
@@ -51,8 +52,8 @@ pub use stats::{RecordedTransaction, RecordedValue, Stats};
 use async_trait::async_trait;
 use binds::Binds;
 use leasehold_backend::{
-    Backend, Batch, Clock, DueEntry, ExpiredLease, ExpiredLeaseCursor, Loaded, LoggedEvent, NodeRow, PartOutcome,
-    ReadyGroup, StoreError, StoreIdentity, StoreResult, StoredIndex, Taken,
+    Backend, Batch, Clock, DueEntry, ExpiredLease, ExpiredLeaseCursor, Hints, InboxEntry, Loaded, LoggedEvent, NodeRow,
+    PartOutcome, ReadyGroup, StoreError, StoreIdentity, StoreResult, StoredIndex, Taken,
 };
 use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
@@ -107,7 +108,7 @@ impl SqliteBackend {
         Ok(Self {
             writer: Mutex::new(opened.writer),
             readers: opened.readers,
-            wal: Wal::beside(&opened.path, options.wal_limit_bytes),
+            wal: Wal::beside(&opened.path, options.wal_limit_bytes, options.checkpoint_pages, opened.copying),
             clock,
             counters,
             recorder,
@@ -150,8 +151,8 @@ impl SqliteBackend {
         Ok(writer)
     }
 
-    async fn after_commit(&self, writer: &mut Writer) {
-        self.wal.check(self, writer).await;
+    async fn after_commit(&self, writer: &mut Writer, rows: u64) {
+        self.wal.check(self, writer, rows).await;
     }
 
     /// Runs one reading statement.
@@ -321,12 +322,26 @@ impl Backend for SqliteBackend {
         read::read_events(self, partition, after, limit).await
     }
 
+    async fn inbox(&self, after: Option<i64>, limit: usize) -> StoreResult<Vec<InboxEntry>> {
+        read::inbox(self, after, limit).await
+    }
+
+    async fn inbox_of(&self, execution: ExecutionId) -> StoreResult<Option<InboxEntry>> {
+        read::inbox_of(self, execution).await
+    }
+
+    /// SQLite does not tell one connection what another one does.
+    fn watch(&self) -> Option<Hints> {
+        Some(Hints::never())
+    }
+
     async fn stored_index(&self, execution: ExecutionId) -> StoreResult<Option<StoredIndex>> {
         read::stored_index(self, execution).await
     }
 
     async fn close(&self) {
         self.readers.close().await;
+        self.wal.close().await;
         self.writer.lock().await.close().await;
         // The lock goes last: whoever gets it finds a file nobody works on.
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());

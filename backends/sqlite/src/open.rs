@@ -11,12 +11,17 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How many times the pages of a copying the log may hold before a commit
+/// copies it on its way after all.
+const COPY_LATE: u32 = 4;
+
 /// What opening gives.
 pub(crate) struct Opened {
     pub(crate) path: PathBuf,
     pub(crate) lock: FileLock,
     pub(crate) writer: Writer,
     pub(crate) readers: SqlitePool,
+    pub(crate) copying: SqliteConnectOptions,
 }
 
 /// Opens the file, making it when it is missing.
@@ -41,7 +46,8 @@ pub(crate) async fn open(
         // A local connection does not go stale; asking it would double the trips.
         .test_before_acquire(false)
         .connect_lazy_with(reading(options, &path));
-    Ok(Opened { path, lock, writer, readers })
+    let copying = copying(options, &path);
+    Ok(Opened { path, lock, writer, readers, copying })
 }
 
 /// One name per file, whatever links lead to it, so that there is one lock.
@@ -82,11 +88,15 @@ fn writing(options: &SqliteOptions, path: &Path) -> SqliteConnectOptions {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
-        .pragma("wal_autocheckpoint", options.checkpoint_pages.to_string())
+        .pragma("wal_autocheckpoint", options.checkpoint_pages.saturating_mul(COPY_LATE).to_string())
         .pragma("journal_size_limit", options.wal_limit_bytes.min(i64::MAX as u64).to_string())
         // Every statement of a batch in every size it is used in.
         .statement_cache_capacity(256)
         .thread_name(|number| format!("sqlite-writer-{number}"))
+}
+
+fn copying(options: &SqliteOptions, path: &Path) -> SqliteConnectOptions {
+    base(options, path, 64).synchronous(SqliteSynchronous::Full).thread_name(|number| format!("sqlite-log-{number}"))
 }
 
 fn reading(options: &SqliteOptions, path: &Path) -> SqliteConnectOptions {

@@ -9,7 +9,10 @@ use leasehold_core::partition::PartitionConfig;
 use uuid::Uuid;
 
 /// Migrations in order; the schema's version is how many were applied.
-pub(crate) const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/sqlite/0001_initial.sql")];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/sqlite/0001_initial.sql"),
+    include_str!("../../../migrations/sqlite/0002_inbox.sql"),
+];
 
 /// Marks the file as ours: "LsHd".
 pub(crate) const APPLICATION_ID: i64 = 0x4c73_4864;

@@ -59,7 +59,7 @@ async fn preparing_twice_gives_the_same_identity() {
     let one = store.prepare(&PartitionConfig::default()).await.unwrap();
     let two = store.prepare(&PartitionConfig::default()).await.unwrap();
     assert_eq!(one, two);
-    assert_eq!(one.schema_version, 1);
+    assert_eq!(one.schema_version, 2);
     assert_eq!(one.store_id.get_version_num(), 4);
 }
 

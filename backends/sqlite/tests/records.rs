@@ -217,7 +217,7 @@ async fn deleted_records_of_every_kind_are_gone() {
     let changes =
         loaded.records.into_iter().map(|old| Change { key: old.as_ref().unwrap().key(), old, new: None }).collect();
     let blobs = vec![BlobWrite { key: payload(id), bytes: None }];
-    commit_by_hand(&mut engine, ChangeSet { changes, blobs, events: Vec::new() }).await;
+    commit_by_hand(&mut engine, ChangeSet { changes, blobs, ..ChangeSet::default() }).await;
     let loaded = engine.store.load(1, &keys, &[payload(id)]).await.unwrap();
     assert_eq!(loaded.records, [None, None, None, None]);
     assert_eq!(loaded.blobs, [None]);

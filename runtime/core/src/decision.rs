@@ -62,17 +62,20 @@ pub struct ChangeSet {
     pub blobs: Vec<BlobWrite>,
     /// Events, in order.
     pub events: Vec<Event>,
+    /// Numbers of inbox entries that are dealt with by this commit and leave
+    /// the inbox with it.
+    pub inbox: Vec<i64>,
 }
 
 impl ChangeSet {
     /// Whether nothing would be written.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.blobs.is_empty() && self.events.is_empty()
+        self.changes.is_empty() && self.blobs.is_empty() && self.events.is_empty() && self.inbox.is_empty()
     }
 
     /// How many rows or keys it writes.
     pub fn rows(&self) -> usize {
-        self.changes.len() + self.blobs.len() + self.events.len()
+        self.changes.len() + self.blobs.len() + self.events.len() + self.inbox.len()
     }
 }
 
@@ -96,6 +99,7 @@ impl Merged {
         }
         self.set.blobs.extend(later.blobs);
         self.set.events.extend(later.events);
+        self.set.inbox.extend(later.inbox);
     }
 
     /// Whether nothing would be written.

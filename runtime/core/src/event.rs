@@ -94,6 +94,14 @@ pub enum Fact {
         /// `normal` or `skipped_flow_member`.
         replay_type: String,
     },
+    /// A create that an outside writer left in the inbox was refused; no
+    /// execution came of it.
+    CreateRefused {
+        /// The error's code.
+        code: String,
+        /// The error in words.
+        message: String,
+    },
 }
 
 impl Fact {
@@ -104,6 +112,7 @@ impl Fact {
             Self::Completed { .. } => "completed",
             Self::PriorityChanged { .. } => "priority_changed",
             Self::Replayed { .. } => "replay_initiated",
+            Self::CreateRefused { .. } => "create_refused",
         }
     }
 }

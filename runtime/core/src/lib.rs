@@ -15,6 +15,7 @@ pub mod error;
 pub mod event;
 pub mod handle;
 pub mod ids;
+pub mod inbox;
 pub mod index;
 pub mod invariant;
 pub mod partition;

@@ -108,6 +108,17 @@ impl<'a> View<'a> {
         self.set.blobs.push(BlobWrite { key, bytes });
     }
 
+    /// Takes an entry out of the inbox.
+    pub fn leave_inbox(&mut self, number: i64) {
+        self.set.inbox.push(number);
+    }
+
+    /// Takes back everything staged so far, for a command that answers a
+    /// refusal instead of being refused.
+    pub fn take_back(&mut self) {
+        self.set = ChangeSet::default();
+    }
+
     /// Tells something. Facts of one execution share an event.
     pub fn tell(&mut self, execution_id: ExecutionId, at: TimestampMs, fact: Fact) {
         if let Some(event) = self.set.events.iter_mut().find(|event| event.execution_id == execution_id) {

@@ -38,7 +38,17 @@ pub struct Config {
 #[serde(rename_all = "snake_case")]
 pub enum StoreKind {
     Sqlite,
+    Postgres,
+    Redis,
     Memory,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Durability {
+    Acknowledged,
+    Fsynced,
+    Replicated,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +68,27 @@ pub struct Store {
     pub writer_cache_kib: NonZeroU32,
     pub reader_cache_kib: NonZeroU32,
     pub wal_limit_mib: NonZeroU32,
+    pub postgres: Postgres,
+    pub redis: Redis,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Postgres {
+    pub url: Token,
+    pub schema: String,
+    pub pooler: bool,
+    pub readers: NonZeroU32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redis {
+    pub url: Token,
+    pub prefix: String,
+    pub durability: Durability,
+    pub replicas: NonZeroU32,
+    pub readers: NonZeroU32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -114,7 +145,8 @@ pub struct Log {
     pub filter: String,
 }
 
-/// A bearer token, empty for none. It is neither shown nor written anywhere.
+/// A bearer token, or an address that may hold a password; empty for none. It
+/// is neither shown nor written anywhere.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Token(pub String);
 
@@ -151,6 +183,26 @@ impl Default for Store {
             writer_cache_kib: of(16 * 1024),
             reader_cache_kib: of(8 * 1024),
             wal_limit_mib: of(1024),
+            postgres: Postgres::default(),
+            redis: Redis::default(),
+        }
+    }
+}
+
+impl Default for Postgres {
+    fn default() -> Self {
+        Self { url: Token::default(), schema: "leasehold".to_owned(), pooler: false, readers: of(4) }
+    }
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            url: Token::default(),
+            prefix: "leasehold".to_owned(),
+            durability: Durability::Acknowledged,
+            replicas: of(1),
+            readers: of(2),
         }
     }
 }

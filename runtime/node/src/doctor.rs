@@ -1,16 +1,22 @@
-//! The part of `leasehold doctor` that looks at files: the configuration and
-//! the store.
+//! The part of `leasehold doctor` that looks at the configuration and at the
+//! store, whether a file or a server.
 
 use crate::config::{Config, DEFAULT_FILE, StoreKind};
-use crate::serve::variables;
+use crate::serve::{postgres_options, redis_options, variables};
+use leasehold_backend::{Backend, Clock, StoreError, SystemClock};
 use leasehold_cli::DoctorArgs;
 use leasehold_cli::doctor::{self, Finding};
+use leasehold_postgres::PostgresBackend;
+use leasehold_redis::RedisBackend;
 use leasehold_sqlite::{FileKind, FileReport, inspect};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Looks at the files, then lets the server be asked.
+/// How far the store's clock may be off without a word, in ms.
+const STORE_CLOCK_OFF_MS: u128 = 2_000;
+
+/// Looks at the files and at the store's server, then lets the server be asked.
 pub async fn run(mut args: DoctorArgs) -> ExitCode {
     let mut findings = Vec::new();
     match Config::load(args.config.as_deref(), variables()) {
@@ -18,7 +24,7 @@ pub async fn run(mut args: DoctorArgs) -> ExitCode {
             let file = args.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
             let from = if file.exists() { file.display().to_string() } else { "the defaults".to_owned() };
             findings.push(Finding::ok("config", from));
-            findings.push(store(&config));
+            findings.extend(store(&config).await);
             findings.extend(listener(&config));
             args.url = args.url.or_else(|| Some(url(config.http.listen)));
             args.token = args.token.or_else(|| Some(config.http.token.0).filter(|token| !token.is_empty()));
@@ -54,11 +60,65 @@ fn listener(config: &Config) -> Option<Finding> {
     })
 }
 
-fn store(config: &Config) -> Finding {
-    if config.store.kind == StoreKind::Memory {
-        return Finding::warning("store", "in memory: nothing outlives the server", "set store.kind to \"sqlite\"");
+async fn store(config: &Config) -> Vec<Finding> {
+    match config.store.kind {
+        StoreKind::Sqlite => vec![file(&config.store.path)],
+        StoreKind::Memory => {
+            let remedy = "set store.kind to \"sqlite\"";
+            vec![Finding::warning("store", "in memory: nothing outlives the server", remedy)]
+        }
+        StoreKind::Postgres => match postgres_options(config) {
+            None => vec![no_address("postgres")],
+            Some(options) => match PostgresBackend::open(options).await {
+                Ok(store) => server(&store).await,
+                Err(error) => vec![unreachable("store.postgres.url", &error)],
+            },
+        },
+        StoreKind::Redis => match redis_options(config) {
+            None => vec![no_address("redis")],
+            Some(options) => match RedisBackend::open(options).await {
+                Ok(store) => server(&store).await,
+                Err(error) => vec![unreachable("store.redis.url", &error)],
+            },
+        },
     }
-    let path = &config.store.path;
+}
+
+fn no_address(kind: &str) -> Finding {
+    let detail = format!("store.kind is \"{kind}\" and store.{kind}.url is empty");
+    Finding::failure("store", detail, format!("set store.{kind}.url"))
+}
+
+fn unreachable(key: &str, error: &StoreError) -> Finding {
+    let remedy = format!("let the server run and take connections, or mend {key}");
+    Finding::failure("store", error.to_string(), remedy)
+}
+
+/// What a server that keeps the store says; nothing is altered.
+async fn server(store: &dyn Backend) -> Vec<Finding> {
+    let clock = SystemClock::default();
+    let before = clock.now();
+    let told = store.now().await;
+    let after = clock.now();
+    store.close().await;
+    match told {
+        Err(error) => vec![unreachable("the store's address", &error)],
+        Ok(now) => {
+            let reached = Finding::ok("store", format!("{} answers", store.tag().as_str()));
+            // Between the question and the answer any time is right.
+            let off = if now < before { -i128::from(before.since(now)) } else { i128::from(now.since(after)) };
+            let clock = if off.unsigned_abs() <= STORE_CLOCK_OFF_MS {
+                Finding::ok("store clock", format!("within {STORE_CLOCK_OFF_MS} ms of this machine's"))
+            } else {
+                let remedy = "the engine follows the store's clock; let both machines follow the same time";
+                Finding::warning("store clock", format!("off by {off} ms"), remedy)
+            };
+            vec![reached, clock]
+        }
+    }
+}
+
+fn file(path: &Path) -> Finding {
     match inspect(path) {
         Ok(report) => judge(path, &report),
         Err(error) => {

@@ -12,6 +12,10 @@ use std::time::Duration;
 enum Store {
     #[cfg(feature = "sqlite")]
     Sqlite(leasehold_sqlite::SqliteOptions),
+    #[cfg(feature = "postgres")]
+    Postgres(leasehold_postgres::PostgresOptions),
+    #[cfg(feature = "redis")]
+    Redis(leasehold_redis::RedisOptions),
     #[cfg(feature = "memory")]
     Memory(leasehold_memory::MemoryStore),
     Backend(Arc<dyn Backend>),
@@ -40,6 +44,22 @@ impl NodeBuilder {
     #[must_use]
     pub fn sqlite_with(mut self, options: leasehold_sqlite::SqliteOptions) -> Self {
         self.store = Some(Store::Sqlite(options));
+        self
+    }
+
+    /// On a PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    #[must_use]
+    pub fn postgres(mut self, options: leasehold_postgres::PostgresOptions) -> Self {
+        self.store = Some(Store::Postgres(options));
+        self
+    }
+
+    /// On a Valkey or Redis server or Cluster.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn redis(mut self, options: leasehold_redis::RedisOptions) -> Self {
+        self.store = Some(Store::Redis(options));
         self
     }
 
@@ -105,6 +125,18 @@ impl NodeBuilder {
                 let backend: Arc<dyn Backend> = Arc::new(opened.map_err(|error| refused("sqlite", error))?);
                 (backend, "sqlite")
             }
+            #[cfg(feature = "postgres")]
+            Some(Store::Postgres(options)) => {
+                let opened = leasehold_postgres::PostgresBackend::open(options).await;
+                let backend: Arc<dyn Backend> = Arc::new(opened.map_err(|error| refused("postgres", error))?);
+                (backend, "postgres")
+            }
+            #[cfg(feature = "redis")]
+            Some(Store::Redis(options)) => {
+                let opened = leasehold_redis::RedisBackend::open(options).await;
+                let backend: Arc<dyn Backend> = Arc::new(opened.map_err(|error| refused("redis", error))?);
+                (backend, "redis")
+            }
             #[cfg(feature = "memory")]
             Some(Store::Memory(store)) => {
                 let backend = leasehold_memory::MemoryBackend::new(store, clock.clone()).exclusively();
@@ -162,6 +194,12 @@ impl Node {
     /// A worker of this name, to be given handlers and started.
     pub fn worker(&self, name: impl AsRef<str>) -> WorkerBuilder {
         WorkerRuntime::builder(self.engine.clone()).worker_id(name)
+    }
+
+    /// Says that a transactional create has been committed, so that it starts
+    /// at once. Without a word it is found within two seconds.
+    pub fn announce(&self) {
+        self.engine.announce();
     }
 
     /// The engine, for every operation there is.

@@ -39,6 +39,10 @@ pub use leasehold_contract::EngineError;
 pub use leasehold_core::{event, ids, policy, state, time};
 #[cfg(feature = "memory")]
 pub use leasehold_memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use leasehold_postgres::PostgresOptions;
+#[cfg(feature = "redis")]
+pub use leasehold_redis::{Durability, RedisOptions};
 pub use leasehold_sdk::*;
 #[cfg(feature = "sqlite")]
-pub use leasehold_sqlite::{SqliteOptions, Synchronous};
+pub use leasehold_sqlite::{SqliteOptions, Synchronous, inbox as sqlite_inbox};

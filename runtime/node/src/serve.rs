@@ -1,8 +1,8 @@
 //! `leasehold serve`: configuration, store, engine, HTTP; then, when told to
 //! stop, the same in reverse order. Told a second time, it ends at once.
 
-use crate::config::{Config, ConfigError, Http, StoreKind, Synchronous};
-use leasehold::{EngineOptions, Node, NodeBuilder, SqliteOptions, health_check};
+use crate::config::{Config, ConfigError, Durability, Http, StoreKind, Synchronous};
+use leasehold::{EngineOptions, Node, NodeBuilder, PostgresOptions, RedisOptions, SqliteOptions, health_check};
 use leasehold_backend::SystemEntropy;
 use leasehold_cli::{ServeArgs, output};
 use leasehold_contract::{EngineError, Maintenance};
@@ -36,6 +36,8 @@ enum ServeError {
     Insecure(#[from] InsecureListener),
     #[error("http.listen: {0}: {1}")]
     Listen(SocketAddr, io::Error),
+    #[error("store.{store}.url: empty, while store.kind is \"{store}\"; set it to the server's address, as {example}")]
+    NoAddress { store: &'static str, example: &'static str },
     #[error("{0}")]
     Engine(#[from] EngineError),
     #[error("signals cannot be received: {0}")]
@@ -73,11 +75,12 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
         tracing::warn!(listen = %config.http.listen, "other machines can reach this server and no token is set");
     }
     // A signal that comes while the store is opened is not lost.
+    let builder = builder(&config)?;
     let mut stop = Stop::new().map_err(ServeError::Signals)?;
     let refused = |error| ServeError::Listen(config.http.listen, error);
     let listener = TcpListener::bind(config.http.listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    let node = builder(&config).open().await?;
+    let node = builder.open().await?;
     let options = HttpOptions {
         token,
         cors,
@@ -169,15 +172,53 @@ pub fn partitions(config: &Config) -> PartitionConfig {
     }
 }
 
-fn builder(config: &Config) -> NodeBuilder {
+fn builder(config: &Config) -> Result<NodeBuilder, ServeError> {
     let builder = Node::builder().options(engine_options(config));
-    match config.store.kind {
+    Ok(match config.store.kind {
         StoreKind::Sqlite => builder.sqlite_with(sqlite_options(config)),
+        StoreKind::Postgres => builder.postgres(postgres_options(config).ok_or(ServeError::NoAddress {
+            store: "postgres",
+            example: "postgres://role:password@host:5432/database",
+        })?),
+        StoreKind::Redis => builder.redis(
+            redis_options(config).ok_or(ServeError::NoAddress { store: "redis", example: "redis://host:6379" })?,
+        ),
         StoreKind::Memory => {
             tracing::warn!("the store is in memory: nothing outlives this process");
             builder.memory()
         }
-    }
+    })
+}
+
+/// How the PostgreSQL store is opened; none without an address.
+pub fn postgres_options(config: &Config) -> Option<PostgresOptions> {
+    let store = &config.store.postgres;
+    let url = Some(store.url.0.trim()).filter(|url| !url.is_empty())?;
+    Some(PostgresOptions {
+        schema: store.schema.clone(),
+        pooler: store.pooler,
+        readers: store.readers.get(),
+        ..PostgresOptions::new(url)
+    })
+}
+
+/// How the Valkey or Redis store is opened; none without an address.
+pub fn redis_options(config: &Config) -> Option<RedisOptions> {
+    let store = &config.store.redis;
+    let mut urls = store.url.0.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned);
+    let first = urls.next()?;
+    let mut options = RedisOptions {
+        prefix: store.prefix.clone(),
+        durability: match store.durability {
+            Durability::Acknowledged => leasehold::Durability::Acknowledged,
+            Durability::Fsynced => leasehold::Durability::Fsynced,
+            Durability::Replicated => leasehold::Durability::Replicated(store.replicas.get()),
+        },
+        readers: size(store.readers),
+        ..RedisOptions::new(first)
+    };
+    options.urls.extend(urls);
+    Some(options)
 }
 
 fn sqlite_options(config: &Config) -> SqliteOptions {
@@ -235,5 +276,19 @@ mod tests {
         assert_eq!(format!("{:?}", engine_options(&config)), format!("{:?}", EngineOptions::default()));
         assert_eq!(format!("{:?}", sqlite_options(&config)), format!("{:?}", SqliteOptions::new("leasehold.db")));
         assert_eq!(limits(&config.http), BodyLimits::default());
+        assert!(postgres_options(&config).is_none() && redis_options(&config).is_none());
+        let mut config = config;
+        config.store.postgres.url.0 = "postgres://x/y".to_owned();
+        config.store.redis.url.0 = "redis://x".to_owned();
+        let postgres = PostgresOptions::new("postgres://x/y");
+        assert_eq!(format!("{:?}", postgres_options(&config).unwrap()), format!("{postgres:?}"));
+        assert_eq!(format!("{:?}", redis_options(&config).unwrap()), format!("{:?}", RedisOptions::new("redis://x")));
+    }
+
+    #[test]
+    fn several_addresses_are_separated_by_commas() {
+        let mut config = Config::default();
+        config.store.redis.url.0 = "redis://a:1, redis://b:2,".to_owned();
+        assert_eq!(redis_options(&config).unwrap().urls, ["redis://a:1", "redis://b:2"]);
     }
 }

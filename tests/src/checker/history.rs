@@ -57,7 +57,9 @@ pub fn check(contents: &Contents, report: &mut Report) {
         });
         last = last.max(Some(event.at));
         let known = contents.executions.get(&id.uuid()).is_some_and(|stored| stored.execution.id == id);
-        report.ensure(known, id, Rule::EventSubject, || format!("{:?} is about it", logged.id));
+        // What was refused at the inbox never became anything.
+        let refused = event.facts.iter().all(|fact| matches!(fact, Fact::CreateRefused { .. }));
+        report.ensure(known || refused, id, Rule::EventSubject, || format!("{:?} is about it", logged.id));
         histories.entry(id.uuid()).or_default().follow(event, report);
     }
     for (id, stored) in &contents.executions {
@@ -70,7 +72,8 @@ impl History {
         let id = event.execution_id;
         for fact in &event.facts {
             let revives = matches!(fact, Fact::Replayed { .. });
-            report.ensure(self.ended == revives || matches!(fact, Fact::Completed { .. }), id, Rule::AfterEnd, || {
+            let anytime = matches!(fact, Fact::Completed { .. } | Fact::CreateRefused { .. });
+            report.ensure(self.ended == revives || anytime, id, Rule::AfterEnd, || {
                 format!("{} while it {}", fact.kind(), if self.ended { "was over" } else { "was not over" })
             });
             match fact {
@@ -99,6 +102,7 @@ impl History {
                         format!("replay {replay_count} is told as number {}", self.replays)
                     });
                 }
+                Fact::CreateRefused { .. } => {}
             }
         }
     }

@@ -11,7 +11,7 @@
 //! behind (invariants 15, 16, 20, 23), what a record was before (13, 24 beyond
 //! what the log tells), keys of creates (22), and what never happens (27).
 
-mod contents;
+pub(crate) mod contents;
 mod history;
 mod indexes;
 mod records;

@@ -110,5 +110,6 @@ pub fn describe_fact(fact: &Fact) -> String {
         Fact::Completed { outcome, .. } => format!("completed {outcome}"),
         Fact::PriorityChanged { old, new } => format!("priority_changed {old} {new}"),
         Fact::Replayed { replay_count, replay_type } => format!("replay_initiated {replay_count} {replay_type}"),
+        Fact::CreateRefused { code, .. } => format!("create_refused {code}"),
     }
 }

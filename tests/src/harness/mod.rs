@@ -21,9 +21,10 @@ pub mod act;
 mod inspect;
 mod options;
 mod scene;
+mod server;
 mod target;
 mod time;
-mod watched;
+pub(crate) mod watched;
 
 pub use act::{INSTANCE, LANE, NAMESPACE, TTL_MS, WORKER};
 pub use inspect::{Entry, describe_fact};
@@ -74,8 +75,8 @@ impl std::fmt::Debug for Harness {
 pub async fn start(target: Target, options: Options) -> Harness {
     let clock = Arc::new(ManualClock::new(options.started_at));
     let entropy = Arc::new(SeededEntropy::new(options.seed));
-    let store = Store::new(target);
-    let backend = store.open(&options, clock.clone()).await;
+    let store = Store::new(target, &options).await;
+    let backend = options.wrapped(store.open(&options, clock.clone()).await);
     let calls = Arc::new(Calls::default());
     let handle = serve(&backend, &calls, clock.clone(), &entropy, &options).await;
     Harness {
@@ -139,7 +140,7 @@ impl Harness {
     }
 
     async fn begin(&mut self) {
-        self.backend = self.store.open(&self.options, self.clock.clone()).await;
+        self.backend = self.options.wrapped(self.store.open(&self.options, self.clock.clone()).await);
         // Calls of the life before may never end.
         self.calls = Arc::default();
         self.handle = serve(&self.backend, &self.calls, self.clock.clone(), &self.entropy, &self.options).await;
@@ -153,9 +154,10 @@ impl Harness {
     /// When the store breaks a rule.
     pub async fn finish(self) {
         self.handle.shutdown().await;
-        let backend = self.store.open(&self.options, self.clock.clone()).await;
+        let backend = self.options.wrapped(self.store.open(&self.options, self.clock.clone()).await);
         backend.prepare(&self.options.engine.partitions).await.expect("the store is as it was");
         check_store_assuming(backend.as_ref(), self.partitions(), self.assumptions).await.assert_sound();
         backend.close().await;
+        self.store.remove().await;
     }
 }

@@ -3,8 +3,8 @@
 
 use async_trait::async_trait;
 use leasehold_backend::{
-    Backend, Batch, DueEntry, ExpiredLease, ExpiredLeaseCursor, Loaded, LoggedEvent, NodeRow, PartOutcome, ReadyGroup,
-    StoreIdentity, StoreResult, StoredIndex, Taken,
+    Backend, Batch, DueEntry, ExpiredLease, ExpiredLeaseCursor, Hints, InboxEntry, Loaded, LoggedEvent, NodeRow,
+    PartOutcome, ReadyGroup, StoreIdentity, StoreResult, StoredIndex, Taken,
 };
 use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
@@ -65,10 +65,18 @@ pub(super) struct Watched {
     pub(super) calls: Arc<Calls>,
 }
 
-macro_rules! watched {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+) => {
+impl Watched {
+    fn enter(&self) -> Call<'_> {
+        self.calls.enter()
+    }
+}
+
+/// A store in front of `self.store`: every call is passed on, and what
+/// `self.enter()` gives lives as long as the call.
+macro_rules! delegated {
+    ($wrapper:ty { $($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)+ }) => {
         #[async_trait]
-        impl Backend for Watched {
+        impl Backend for $wrapper {
             fn tag(&self) -> BackendTag {
                 self.store.tag()
             }
@@ -81,49 +89,67 @@ macro_rules! watched {
                 self.store.is_full()
             }
 
+            fn watch(&self) -> Option<Hints> {
+                self.store.watch()
+            }
+
             $(async fn $name(&self, $($argument: $kind),*) -> $answer {
-                let _call = self.calls.enter();
+                let _call = self.enter();
                 self.store.$name($($argument),*).await
             })+
         }
     };
 }
 
-watched! {
-    prepare(config: &PartitionConfig) -> StoreResult<StoreIdentity>;
-    ping() -> StoreResult<()>;
-    now() -> StoreResult<TimestampMs>;
-    register_node(node: NodeId, ttl_ms: u64) -> StoreResult<()>;
-    heartbeat_node(node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>>;
-    bury_node(node: NodeId, proven_gone: bool) -> StoreResult<bool>;
-    nodes() -> StoreResult<Vec<NodeRow>>;
-    take_partitions(node: NodeId, nonce: u64, partitions: &[u16], epoch_floor: u64) -> StoreResult<Vec<Taken>>;
-    commit(batch: &Batch) -> StoreResult<Vec<PartOutcome>>;
-    landed(batch: &Batch) -> StoreResult<Vec<bool>>;
-    load(partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> StoreResult<Loaded>;
-    ready_groups(partition: u16, after: Option<&ReadyGroup>, limit: usize) -> StoreResult<Vec<ReadyGroup>>;
-    scan_ready(
-        partition: u16,
-        group: &ReadyGroup,
-        after: Option<(i64, Uuid)>,
-        limit: usize
-    ) -> StoreResult<Vec<Arc<Execution>>>;
-    scan_eligible(partition: u16, lane: &LaneId, limit: usize) -> StoreResult<Vec<ExecutionId>>;
-    scan_due(partition: u16, after: Option<(TimestampMs, Uuid)>, limit: usize) -> StoreResult<Vec<DueEntry>>;
-    scan_active(partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>>;
-    list_expired_leases(
-        as_of: TimestampMs,
-        after: Option<&ExpiredLeaseCursor>,
-        limit: usize
-    ) -> StoreResult<Vec<ExpiredLease>>;
-    list_executions(partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>>;
-    list_attempts(
-        execution: ExecutionId,
-        after: Option<AttemptIndex>,
-        limit: usize
-    ) -> StoreResult<Vec<Arc<Attempt>>>;
-    list_lanes(after: Option<&LaneId>, limit: usize) -> StoreResult<Vec<LaneId>>;
-    read_events(partition: u16, after: Option<EventId>, limit: usize) -> StoreResult<Vec<LoggedEvent>>;
-    stored_index(execution: ExecutionId) -> StoreResult<Option<StoredIndex>>;
-    close() -> ();
+/// Makes a type with a `store` a store, by passing every call on to it. Where
+/// `store` dereferences to the store itself, methods of its own come first.
+macro_rules! delegate_backend {
+    ($wrapper:ty) => {
+        $crate::harness::watched::delegated! { $wrapper {
+            prepare(config: &PartitionConfig) -> StoreResult<StoreIdentity>;
+            ping() -> StoreResult<()>;
+            now() -> StoreResult<TimestampMs>;
+            register_node(node: NodeId, ttl_ms: u64) -> StoreResult<()>;
+            heartbeat_node(node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>>;
+            bury_node(node: NodeId, proven_gone: bool) -> StoreResult<bool>;
+            nodes() -> StoreResult<Vec<NodeRow>>;
+            take_partitions(node: NodeId, nonce: u64, partitions: &[u16], epoch_floor: u64) -> StoreResult<Vec<Taken>>;
+            commit(batch: &Batch) -> StoreResult<Vec<PartOutcome>>;
+            landed(batch: &Batch) -> StoreResult<Vec<bool>>;
+            load(partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> StoreResult<Loaded>;
+            ready_groups(partition: u16, after: Option<&ReadyGroup>, limit: usize) -> StoreResult<Vec<ReadyGroup>>;
+            scan_ready(
+                partition: u16,
+                group: &ReadyGroup,
+                after: Option<(i64, Uuid)>,
+                limit: usize
+            ) -> StoreResult<Vec<Arc<Execution>>>;
+            scan_eligible(partition: u16, lane: &LaneId, limit: usize) -> StoreResult<Vec<ExecutionId>>;
+            scan_due(partition: u16, after: Option<(TimestampMs, Uuid)>, limit: usize) -> StoreResult<Vec<DueEntry>>;
+            scan_active(partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>>;
+            list_expired_leases(
+                as_of: TimestampMs,
+                after: Option<&ExpiredLeaseCursor>,
+                limit: usize
+            ) -> StoreResult<Vec<ExpiredLease>>;
+            list_executions(partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>>;
+            list_attempts(
+                execution: ExecutionId,
+                after: Option<AttemptIndex>,
+                limit: usize
+            ) -> StoreResult<Vec<Arc<Attempt>>>;
+            list_lanes(after: Option<&LaneId>, limit: usize) -> StoreResult<Vec<LaneId>>;
+            read_events(partition: u16, after: Option<EventId>, limit: usize) -> StoreResult<Vec<LoggedEvent>>;
+            inbox(after: Option<i64>, limit: usize) -> StoreResult<Vec<InboxEntry>>;
+            inbox_of(execution: ExecutionId) -> StoreResult<Option<InboxEntry>>;
+            stored_index(execution: ExecutionId) -> StoreResult<Option<StoredIndex>>;
+            close() -> ();
+        } }
+    };
 }
+
+delegate_backend!(Watched);
+
+#[cfg(test)]
+pub(crate) use delegate_backend;
+pub(crate) use delegated;

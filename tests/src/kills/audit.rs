@@ -159,7 +159,7 @@ impl Told {
                     self.cancellations += u64::from(*outcome == TerminalOutcome::Cancelled);
                 }
                 Fact::Replayed { .. } => self.replays += 1,
-                Fact::PriorityChanged { .. } => {}
+                Fact::PriorityChanged { .. } | Fact::CreateRefused { .. } => {}
             }
         }
     }

@@ -9,6 +9,7 @@
 //! [`oracle`] compares it with everything that was acknowledged, and the last
 //! phase, without faults, must bring every execution to its end.
 
+pub(crate) mod arguments;
 mod done;
 mod op;
 mod oracle;

@@ -1,7 +1,8 @@
 //! One command of a program: choosing it, running it, and what it came to.
 
+use super::arguments::{capabilities, create, lane, worker};
 use super::program::is_blocked;
-use bytes::Bytes;
+use super::world::PARTITION_CONFIG;
 use leasehold_actors::EngineHandle;
 use leasehold_backend::Entropy;
 use leasehold_contract::{
@@ -10,11 +11,8 @@ use leasehold_contract::{
 };
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::capability::CapabilitySet;
-use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, RequestId, WorkerId, WorkerInstanceId};
-use leasehold_core::partition::PartitionConfig;
+use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, RequestId};
 use leasehold_core::time::TimestampMs;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -86,58 +84,6 @@ pub enum Op {
     Describe(ExecutionId),
 }
 
-fn lane(number: u64) -> LaneId {
-    if number.is_multiple_of(2) { LaneId::new("alpha") } else { LaneId::new("beta") }
-}
-
-fn worker(number: u64) -> (WorkerId, WorkerInstanceId) {
-    let name = format!("worker-{}", number % 3);
-    (WorkerId::try_new(&name).expect("a name"), WorkerInstanceId::try_new(&name).expect("a name"))
-}
-
-fn capabilities(number: u64) -> CapabilitySet {
-    let tokens: &[&str] = if number.is_multiple_of(3) { &[] } else { &["gpu"] };
-    CapabilitySet::parse_offered(tokens.iter().copied()).expect("tokens")
-}
-
-fn create(entropy: &dyn Entropy, now: TimestampMs) -> CreateExecution {
-    let config = PartitionConfig { num_flow_partitions: super::world::PARTITIONS, ..PartitionConfig::default() };
-    let roll = entropy.next_u64();
-    let namespace = Namespace::try_new("sim").expect("a name");
-    let key: Option<Arc<str>> = roll.is_multiple_of(5).then(|| format!("key-{}", roll % 7).into());
-    let uuid = entropy.ordered_uuid(now.0);
-    let execution_id = match &key {
-        Some(key) => ExecutionId::keyed(&namespace, key, uuid, &config),
-        None => ExecutionId::spread(uuid, &config),
-    };
-    let policy = match roll % 6 {
-        0 => None,
-        1 => Some(r#"{"retry_policy":{"max_retries":2,"backoff":{"type":"fixed","delay_ms":700}}}"#.to_owned()),
-        2 => Some(
-            r#"{"retry_policy":{"max_retries":3,"backoff":{"type":"exponential","initial_delay_ms":200,"max_delay_ms":5000,"multiplier":2.0,"jitter":true}},"max_reclaim_count":2}"#
-                .to_owned(),
-        ),
-        3 => Some(r#"{"timeout_policy":{"attempt_timeout_ms":9000},"max_replay_count":1}"#.to_owned()),
-        4 => Some(r#"{"routing_requirements":{"required_capabilities":["gpu"]}}"#.to_owned()),
-        _ => Some(r#"{"timeout_policy":{"execution_deadline_ms":60000}}"#.to_owned()),
-    };
-    CreateExecution {
-        execution_id,
-        namespace,
-        lane_id: lane(roll >> 8),
-        execution_kind: "work".into(),
-        input_payload: Bytes::from(vec![7; (roll % 300) as usize]),
-        payload_encoding: None,
-        priority: ((roll >> 16) % 4) as i32,
-        creator_identity: "sim".into(),
-        idempotency_key: key,
-        tags: BTreeMap::new(),
-        policy_json: policy.map(Bytes::from),
-        delay_until: (roll % 4 == 1).then(|| now.plus((roll >> 20) % 4000)),
-        execution_deadline_at: None,
-    }
-}
-
 impl Op {
     /// Chooses a command.
     pub fn choose(entropy: &dyn Entropy, known: &[ExecutionId], held: &[Held], now: TimestampMs) -> Self {
@@ -145,14 +91,14 @@ impl Op {
         let any = || known[below(known.len() as u64) as usize];
         let mine = || held[below(held.len() as u64) as usize].clone();
         if known.is_empty() {
-            return Self::Create(Box::new(create(entropy, now)));
+            return Self::Create(Box::new(create(entropy, now, &PARTITION_CONFIG)));
         }
         let lease_ttl_ms = 500 + below(8000);
         let (worker_id, worker_instance_id) = worker(below(3));
         let offered = capabilities(below(3));
         match below(if held.is_empty() { 66 } else { 100 }) {
-            0..=13 => Self::Create(Box::new(create(entropy, now))),
-            14..=15 => Self::CreateMany((0..2 + below(6)).map(|_| create(entropy, now)).collect()),
+            0..=13 => Self::Create(Box::new(create(entropy, now, &PARTITION_CONFIG))),
+            14..=15 => Self::CreateMany((0..2 + below(6)).map(|_| create(entropy, now, &PARTITION_CONFIG)).collect()),
             16..=23 => Self::Claim(
                 lane(below(2)),
                 offered,

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct Oracle {
     created: BTreeSet<ExecutionId>,
+    left: BTreeMap<ExecutionId, String>,
     by_key: BTreeMap<String, BTreeSet<ExecutionId>>,
     claimed: BTreeMap<LeaseId, ExecutionId>,
     promised: BTreeMap<LeaseId, TimestampMs>,
@@ -26,6 +27,16 @@ impl Oracle {
         self.created.insert(id);
         if let Some(key) = key {
             self.by_key.entry(key.to_owned()).or_default().insert(id);
+        }
+    }
+
+    /// An outside writer left a create in the inbox. It is as good as an
+    /// acknowledged one, except that its key may stand for another execution,
+    /// of which nobody may have heard.
+    pub fn left(&mut self, id: ExecutionId, key: Option<&str>) {
+        match key {
+            None => self.created(id, None),
+            Some(key) => drop(self.left.insert(id, key.to_owned())),
         }
     }
 
@@ -64,12 +75,20 @@ impl Oracle {
     pub async fn judge(&self, backend: &dyn Backend) -> Vec<String> {
         let mut found = Vec::new();
         let log = read_log(backend).await;
-        for (key, ids) in &self.by_key {
+        let stored: BTreeSet<_> = final_states(backend).await.into_iter().map(|(id, _)| id).collect();
+        let mut by_key = self.by_key.clone();
+        for (id, key) in &self.left {
+            let ids = by_key.entry(key.clone()).or_default();
+            ids.extend(stored.contains(id).then_some(*id));
+        }
+        for (key, ids) in by_key {
             if ids.len() > 1 {
                 found.push(format!("the key {key} stands for {} executions", ids.len()));
             }
         }
-        let stored: BTreeSet<_> = final_states(backend).await.into_iter().map(|(id, _)| id).collect();
+        for entry in backend.inbox(None, PAGE_MAX).await.expect("nothing goes wrong here") {
+            found.push(format!("{}: entry {} is still in the inbox", entry.execution, entry.number));
+        }
         for id in self.created.difference(&stored) {
             found.push(format!("{id}: its creation was acknowledged and it does not exist"));
         }
@@ -102,7 +121,7 @@ impl Oracle {
                         cancelled.insert(event.execution_id);
                     }
                     Fact::Replayed { .. } => *replays.entry(event.execution_id).or_default() += 1,
-                    Fact::Completed { .. } | Fact::PriorityChanged { .. } => {}
+                    Fact::Completed { .. } | Fact::PriorityChanged { .. } | Fact::CreateRefused { .. } => {}
                 }
             }
         }

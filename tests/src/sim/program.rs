@@ -1,15 +1,17 @@
 //! The program of a seed: what clients, workers and operators do, and when
 //! things break.
 
+use super::arguments::create;
 use super::done::Done;
 use super::op::{Held, Op};
 use super::oracle::Oracle;
-use super::world::{PARTITIONS, World, settle};
+use super::world::{PARTITION_CONFIG, PARTITIONS, World, settle};
 use leasehold_actors::EngineHandle;
-use leasehold_backend::{Entropy, SeededEntropy};
+use leasehold_backend::{Clock, Entropy, SeededEntropy};
 use leasehold_contract::Reads;
 use leasehold_core::error::{EngineError, ErrorClass};
 use leasehold_core::state::{EligibilityState, LifecyclePhase};
+use leasehold_memory::inbox;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -103,6 +105,7 @@ impl Program {
                 self.held.truncate(keep);
                 world.count("worker_death");
             }
+            96..=98 => self.leave(world, oracle),
             95 if self.commands > 100 => {
                 world.kill().await;
                 world.count("node_kill");
@@ -122,6 +125,22 @@ impl Program {
             world.revive().await;
         }
         self.collect(oracle).await;
+    }
+
+    /// Outside writers commit creates to the inbox, whether a node lives or
+    /// not, and may or may not say so.
+    fn leave(&mut self, world: &mut World, oracle: &mut Oracle) {
+        for _ in 0..=self.below(4) {
+            let args = create(self.entropy.as_ref(), world.clock.now(), &PARTITION_CONFIG);
+            let key = args.idempotency_key.clone();
+            let id = inbox::create(world.store(), &args).expect("it is well-formed");
+            oracle.left(id, key.as_deref());
+            self.note(format_args!("outside create of {id} under {key:?}"));
+            world.count("outside_create");
+        }
+        if self.below(2) == 0 {
+            inbox::announce(world.store());
+        }
     }
 
     fn begin(&mut self, world: &World, oracle: &Oracle) {

@@ -14,6 +14,10 @@ use std::time::Duration;
 /// Partitions of a simulated store.
 pub const PARTITIONS: u16 = 3;
 
+/// The same for whoever computes a partition.
+pub const PARTITION_CONFIG: PartitionConfig =
+    PartitionConfig { num_flow_partitions: PARTITIONS, num_budget_partitions: 32, num_quota_partitions: 32 };
+
 /// When a simulation begins.
 const START: TimestampMs = TimestampMs(1_700_000_000_000);
 
@@ -60,7 +64,7 @@ impl World {
         let plan = FaultPlan::new();
         let mut world = Self {
             clock,
-            store: MemoryStore::new(),
+            store: MemoryStore::new().with_outside_writers(),
             plan: plan.clone(),
             entropy: Arc::new(SeededEntropy::new(seed ^ 0x5eed)),
             node: None,
@@ -91,6 +95,11 @@ impl World {
         self.lives
     }
 
+    /// The store, as outside writers see it.
+    pub const fn store(&self) -> &MemoryStore {
+        &self.store
+    }
+
     /// The engine of the present life.
     pub fn engine(&self) -> Option<EngineHandle> {
         self.node.as_ref().map(|(engine, _)| engine.clone())
@@ -100,7 +109,7 @@ impl World {
     async fn start(&mut self) {
         let backend = Arc::new(MemoryBackend::with_faults(self.store.clone(), self.clock.clone(), self.plan.clone()));
         let options = EngineOptions {
-            partitions: PartitionConfig { num_flow_partitions: PARTITIONS, ..PartitionConfig::default() },
+            partitions: PARTITION_CONFIG,
             ready_window: 8,
             due_window: 8,
             due_turn: 3,

@@ -3,6 +3,7 @@
 //! Every read is one statement and therefore one snapshot. A long read would
 //! keep the log from being emptied, so nothing returns more than a page.
 
+mod inbox;
 mod lists;
 mod load;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod plans;
 mod ready;
 mod scans;
 
+pub(crate) use inbox::{inbox, inbox_of};
 pub(crate) use lists::{list_attempts, list_executions, list_expired_leases, list_lanes, read_events, stored_index};
 pub(crate) use load::load;
 pub(crate) use ready::{ready_groups, scan_eligible, scan_ready};

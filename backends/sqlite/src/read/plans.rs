@@ -1,6 +1,6 @@
 //! Every read of a page finds its rows through an index that has their order.
 
-use super::{lists, ready, scans};
+use super::{inbox, lists, ready, scans};
 use crate::plan::{plan, scans_a_table, sorts};
 
 #[tokio::test]
@@ -17,11 +17,19 @@ async fn pages_are_read_in_index_order_without_visiting_other_rows() {
         (lists::LANES, "lane>?"),
         (lists::EVENTS, "partition=? AND (epoch,number)>(?,?)"),
         (lists::INDEX, "partition=? AND id=?"),
+        (inbox::OF, "inbox_execution (partition=? AND execution=?"),
     ] {
         let plan = plan(sql).await;
         assert!(!scans_a_table(&plan) && !sorts(&plan), "{sql}\n{plan:#?}");
         assert!(plan.iter().any(|line| line.contains(constraint)), "{sql}\n{plan:#?}");
     }
+}
+
+#[tokio::test]
+async fn a_page_of_the_inbox_begins_where_the_last_one_ended() {
+    let plan = plan(inbox::PAGE).await;
+    assert!(!scans_a_table(&plan), "{plan:#?}");
+    assert!(plan.iter().any(|line| line.contains("INTEGER PRIMARY KEY (rowid>?)")), "{plan:#?}");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod blobs;
 mod events;
 mod executions;
 mod head;
+mod inbox;
 mod landed;
 mod others;
 #[cfg(test)]
@@ -54,7 +55,7 @@ pub(crate) async fn commit(store: &SqliteBackend, batch: &Batch) -> StoreResult<
     }
     Counters::add(&store.counters().commits, 1);
     Counters::add(&store.counters().rows_written, count as u64);
-    store.after_commit(&mut writer).await;
+    store.after_commit(&mut writer, count as u64).await;
     Ok(batch.parts.iter().map(|part| outcome(&refused, part.expected.partition)).collect())
 }
 

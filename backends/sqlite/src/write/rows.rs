@@ -1,6 +1,6 @@
 //! What a batch writes, sorted by table and encoded.
 
-use super::{blobs, events, executions, others};
+use super::{blobs, events, executions, inbox, others};
 use crate::writer::{Step, Writer};
 use leasehold_backend::{Batch, Part, StoreError, StoreResult};
 use leasehold_core::codec;
@@ -46,6 +46,7 @@ pub(super) struct Rows {
     pub(super) lanes: Vec<In<Arc<Lane>>>,
     pub(super) deleted_lanes: Vec<In<LaneId>>,
     pub(super) events: Vec<In<EncodedEvent>>,
+    pub(super) left_inbox: Vec<In<i64>>,
 }
 
 impl Rows {
@@ -69,6 +70,7 @@ impl Rows {
             self.add_change(partition, change)?;
         }
         self.add_blobs(part);
+        self.left_inbox.extend(part.changes.inbox.iter().map(|number| (partition, *number)));
         let epoch = number("ownership epoch", part.expected.epoch)?;
         self.events.reserve(part.changes.events.len());
         for (offset, event) in part.changes.events.iter().enumerate() {
@@ -138,6 +140,7 @@ impl Rows {
             + self.lanes.len()
             + self.deleted_lanes.len()
             + self.events.len()
+            + self.left_inbox.len()
     }
 
     /// Leaves out what belongs to the given partitions.
@@ -157,6 +160,7 @@ impl Rows {
         keep(&mut self.lanes, refused);
         keep(&mut self.deleted_lanes, refused);
         keep(&mut self.events, refused);
+        keep(&mut self.left_inbox, refused);
     }
 
     /// As statements. Events come last: nothing looks at their count, so the
@@ -174,6 +178,7 @@ impl Rows {
         steps.extend(others::delete_idempotency(writer, self.deleted_idempotency));
         steps.extend(others::put_lanes(writer, self.lanes));
         steps.extend(others::delete_lanes(writer, self.deleted_lanes));
+        steps.extend(inbox::leave(writer, self.left_inbox));
         steps.extend(events::append(writer, self.events));
         steps
     }

@@ -93,6 +93,19 @@ impl CreateExecution {
             .map(|key| IdempotencyKey { namespace: self.namespace.clone(), key: key.clone() })
     }
 
+    /// Refuses what `create_execution` refuses whatever the store holds, so
+    /// that a create which is written down to be decided later is known to be
+    /// well-formed.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_input`, `payload_too_large`, `invalid_tag_key`,
+    /// `invalid_policy_json`.
+    pub fn check(&self) -> Result<(), EngineError> {
+        self.validate()?;
+        self.policy_json.as_deref().map(ExecutionPolicy::from_json).transpose().map(drop)
+    }
+
     /// Refuses what no store may see: texts that are too long or carry a NUL,
     /// tags outside the grammar, payloads over the limit.
     fn validate(&self) -> Result<(), EngineError> {

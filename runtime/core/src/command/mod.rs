@@ -5,6 +5,7 @@
 //! [`View`], may refuse with a [`Rejection`], and never awaits, reads a clock
 //! or draws a number.
 
+mod admit;
 mod block_execution;
 mod cancel_execution;
 mod change_priority;
@@ -35,6 +36,7 @@ mod store_renewal;
 mod text;
 mod wait_children;
 
+pub use admit::{Admit, AdmitOutcome};
 pub use block_execution::{AdmissionBlock, BlockExecution, BlockOutcome, UnblockExecution, Unblocked};
 pub use cancel_execution::{CancelExecution, Cancelled};
 pub use change_priority::{ChangePriority, Changed};
@@ -184,6 +186,7 @@ commands! {
     SetExecutionTag => TagSet, "set_execution_tag";
     Settle => SettleOutcome, "settle";
     StoreRenewal => RenewalStored, "store_renewal";
+    Admit => AdmitOutcome, "admit";
 }
 
 /// Decides a command over the records in `source`.

@@ -355,6 +355,7 @@ fn fact_text(fact: &Fact) -> String {
         }
         Fact::PriorityChanged { old, new } => format!("priority_changed: {old} to {new}"),
         Fact::Replayed { replay_count, replay_type } => format!("replay_initiated: {replay_count} {replay_type}"),
+        Fact::CreateRefused { code, .. } => format!("create_refused: {code}"),
         Fact::Lease { .. } => fact.kind().to_owned(),
     }
 }

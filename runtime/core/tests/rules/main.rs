@@ -1,5 +1,6 @@
 //! The rules of executions, through the public face of the crate only.
 
+mod admit;
 mod cancel;
 mod claim;
 mod codec;

@@ -161,6 +161,19 @@ impl Submission {
         submitted(router.submit_command(args.into_command(), known_absent).await?)
     }
 
+    /// The arguments it would be sent with, under an id of its own, for a
+    /// transactional create: the application leaves them in the store's inbox
+    /// inside its own transaction.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_input` and its kin for what it was filled with.
+    pub fn into_create(self) -> EngineResult<CreateExecution> {
+        let (args, _) = self.finish()?;
+        args.check()?;
+        Ok(args)
+    }
+
     /// The arguments, and whether the id was minted just now.
     fn finish(self) -> EngineResult<(CreateExecution, bool)> {
         if let Some(error) = self.refused {

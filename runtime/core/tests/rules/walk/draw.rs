@@ -7,13 +7,13 @@ use super::{
 use super::{Command, CommandSource, CompleteExecution, FenceTriple, Operation, WaitChildren};
 use crate::fixture::{START, TTL_MS, World, lane};
 use leasehold_core::backoff::FailureClass;
-use leasehold_core::command::StoreRenewal;
 use leasehold_core::command::{
-    AdmissionBlock, BlockExecution, ChangePriority, ClaimExecution, ClaimResumedExecution, CreateExecution,
+    AdmissionBlock, Admit, BlockExecution, ChangePriority, ClaimExecution, ClaimResumedExecution, CreateExecution,
     ExpireExecution, ExpirePhase, IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, MarkLeaseExpired,
-    PromoteDelayed, ReclaimExecution, ReplayExecution, RevokeLease, SetExecutionTag,
+    PromoteDelayed, ReclaimExecution, ReplayExecution, RevokeLease, SetExecutionTag, StoreRenewal,
 };
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LeaseEpoch};
+use leasehold_core::inbox;
 use leasehold_core::index::next_due;
 use leasehold_core::record::{Execution, Holder, Record};
 use leasehold_core::time::TimestampMs;
@@ -114,7 +114,14 @@ impl Seed {
         args.delay_until = self.one_in(3).then(|| world.now.plus(self.below(60)));
         args.execution_deadline_at = self.one_in(4).then(|| world.now.plus(self.below(20_000)));
         args.idempotency_key = self.one_in(2).then(|| format!("key-{}", self.below(4)).into());
-        args.into_command()
+        if !self.one_in(4) {
+            return args.into_command();
+        }
+        let mut entry = inbox::encode(&args).expect("it is well-formed");
+        if self.one_in(8) {
+            entry.pop();
+        }
+        Admit::new(self.below(1000) as i64, args.execution_id, &entry).into_command()
     }
 
     /// A fence: mostly the current one, sometimes an old one, sometimes a

@@ -3,7 +3,7 @@
 use super::cast;
 use crate::fixture::World;
 use leasehold_core::command::{
-    ClaimedExecution, Command, CreateOutcome, FenceTriple, OPERATOR_IDENTITY, ReclaimOutcome, Reply,
+    AdmitOutcome, ClaimedExecution, Command, CreateOutcome, FenceTriple, OPERATOR_IDENTITY, ReclaimOutcome, Reply,
 };
 use leasehold_core::decision::Decision;
 use leasehold_core::event::{Fact, LeaseFact};
@@ -53,7 +53,7 @@ impl Ledger {
                         assert_capable(what, before, worker_instance_id);
                     }
                     Fact::Completed { .. } => *self.ends.entry(event.execution_id).or_default() += 1,
-                    Fact::PriorityChanged { .. } | Fact::Replayed { .. } => {}
+                    Fact::PriorityChanged { .. } | Fact::Replayed { .. } | Fact::CreateRefused { .. } => {}
                 }
             }
         }
@@ -94,8 +94,12 @@ impl Ledger {
 
     /// Within its window a key stands for one execution.
     fn observe_create(&mut self, command: &Command, decision: &Decision, now: TimestampMs) {
-        let (Command::CreateExecution(args), Ok(Reply::CreateExecution(outcome))) = (command, &decision.outcome) else {
-            return;
+        let (args, outcome) = match (command, &decision.outcome) {
+            (Command::CreateExecution(args), Ok(Reply::CreateExecution(outcome))) => (&**args, outcome),
+            (Command::Admit(admit), Ok(Reply::Admit(AdmitOutcome::Admitted(outcome)))) => {
+                (admit.create().expect("it was readable"), outcome)
+            }
+            _ => return,
         };
         let Some(key) = args.idempotency_key.as_ref().map(ToString::to_string) else { return };
         let known = self.keys.get(&key).filter(|(_, until)| now < *until).map(|(id, _)| *id);

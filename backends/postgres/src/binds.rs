@@ -1,0 +1,111 @@
+//! The values bound to a statement.
+
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, Encode, Postgres, Type};
+use uuid::Uuid;
+
+/// Values in the order of their marks. A set of rows is one array per column.
+#[derive(Default)]
+pub(crate) struct Binds {
+    args: PgArguments,
+    bytes: u64,
+    failed: bool,
+}
+
+impl Binds {
+    fn add<'t, T: Encode<'t, Postgres> + Type<Postgres>>(&mut self, value: T, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.failed |= self.args.add(value).is_err();
+    }
+
+    pub(crate) fn int(&mut self, value: i64) {
+        self.add(value, 8);
+    }
+
+    pub(crate) fn maybe_int(&mut self, value: Option<i64>) {
+        self.add(value, 8);
+    }
+
+    pub(crate) fn bool(&mut self, value: bool) {
+        self.add(value, 1);
+    }
+
+    pub(crate) fn partition(&mut self, value: u16) {
+        self.add(i32::from(value), 4);
+    }
+
+    pub(crate) fn text(&mut self, value: &str) {
+        self.add(value, value.len());
+    }
+
+    pub(crate) fn uuid(&mut self, value: Uuid) {
+        self.add(value, 16);
+    }
+
+    pub(crate) fn ints(&mut self, values: impl Iterator<Item = i64>) {
+        let values: Vec<i64> = values.collect();
+        self.add(&values[..], values.len() * 8);
+    }
+
+    pub(crate) fn maybe_ints(&mut self, values: impl Iterator<Item = Option<i64>>) {
+        let values: Vec<Option<i64>> = values.collect();
+        self.add(&values[..], values.len() * 8);
+    }
+
+    /// Numbers of four bytes.
+    pub(crate) fn small_ints(&mut self, values: impl Iterator<Item = i32>) {
+        let values: Vec<i32> = values.collect();
+        self.add(&values[..], values.len() * 4);
+    }
+
+    pub(crate) fn partitions(&mut self, values: impl Iterator<Item = u16>) {
+        self.small_ints(values.map(i32::from));
+    }
+
+    pub(crate) fn maybe_partitions(&mut self, values: Option<Vec<u16>>) {
+        let values: Option<Vec<i32>> = values.map(|values| values.into_iter().map(i32::from).collect());
+        self.add(values, 4);
+    }
+
+    pub(crate) fn texts<'t>(&mut self, values: impl Iterator<Item = &'t str>) {
+        let values: Vec<&str> = values.collect();
+        self.add(&values[..], values.iter().map(|value| value.len()).sum());
+    }
+
+    pub(crate) fn owned_texts(&mut self, values: impl Iterator<Item = String>) {
+        let values: Vec<String> = values.collect();
+        self.add(&values[..], values.iter().map(String::len).sum());
+    }
+
+    pub(crate) fn maybe_texts<'t>(&mut self, values: impl Iterator<Item = Option<&'t str>>) {
+        let values: Vec<Option<&str>> = values.collect();
+        self.add(&values[..], values.iter().flatten().map(|value| value.len()).sum());
+    }
+
+    pub(crate) fn uuids(&mut self, values: impl Iterator<Item = Uuid>) {
+        let values: Vec<Uuid> = values.collect();
+        self.add(&values[..], values.len() * 16);
+    }
+
+    pub(crate) fn byte_strings<'t>(&mut self, values: impl Iterator<Item = &'t [u8]>) {
+        let values: Vec<&[u8]> = values.collect();
+        self.add(&values[..], values.iter().map(|value| value.len()).sum());
+    }
+
+    /// How many bytes the values have.
+    pub(crate) fn bytes_bound(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The arguments.
+    ///
+    /// # Errors
+    ///
+    /// When a value could not be encoded, which would shift all others.
+    pub(crate) fn finish(self) -> Result<PgArguments, sqlx::Error> {
+        if self.failed {
+            return Err(sqlx::Error::Encode("a value could not be bound".into()));
+        }
+        Ok(self.args)
+    }
+}

@@ -1,0 +1,121 @@
+//! Reads: short pages, one statement each and therefore one snapshot.
+
+mod inbox;
+mod lists;
+mod load;
+mod ready;
+mod scans;
+
+pub(crate) use inbox::{inbox, inbox_of};
+pub(crate) use lists::{list_attempts, list_executions, list_expired_leases, list_lanes, read_events, stored_index};
+pub(crate) use load::load;
+pub(crate) use ready::{group_text, ready_groups, scan_eligible, scan_ready};
+pub(crate) use scans::{scan_active, scan_due};
+
+use crate::errors;
+use leasehold_backend::{PAGE_MAX, StoreError, StoreResult};
+use leasehold_core::codec;
+use leasehold_core::ids::ExecutionId;
+use leasehold_core::record::Execution;
+use sqlx::postgres::{PgRow, Postgres};
+use sqlx::{Decode, Row, Type};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The columns of one row; a value that does not parse is reported with
+/// table, row and column.
+pub(crate) struct Column<'r> {
+    row: &'r PgRow,
+    table: &'static str,
+    key: &'r (dyn Display + Sync),
+}
+
+impl<'r> Column<'r> {
+    pub(crate) fn of(row: &'r PgRow, table: &'static str, key: &'r (dyn Display + Sync)) -> Self {
+        Self { row, table, key }
+    }
+
+    pub(crate) fn corrupt(&self, column: &str, why: impl Display) -> StoreError {
+        errors::corrupt(self.table, self.key, column, why)
+    }
+
+    fn get<T: Decode<'r, Postgres> + Type<Postgres>>(&self, index: usize, column: &str) -> StoreResult<T> {
+        self.row.try_get(index).map_err(|error| self.corrupt(column, error))
+    }
+
+    pub(crate) fn bool(&self, index: usize, column: &str) -> StoreResult<bool> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn int(&self, index: usize, column: &str) -> StoreResult<i64> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn maybe_int(&self, index: usize, column: &str) -> StoreResult<Option<i64>> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn small_int(&self, index: usize, column: &str) -> StoreResult<i32> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn text(&self, index: usize, column: &str) -> StoreResult<&'r str> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn bytes(&self, index: usize, column: &str) -> StoreResult<&'r [u8]> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn maybe_bytes(&self, index: usize, column: &str) -> StoreResult<Option<&'r [u8]>> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn uuid(&self, index: usize, column: &str) -> StoreResult<Uuid> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn maybe_uuid(&self, index: usize, column: &str) -> StoreResult<Option<Uuid>> {
+        self.get(index, column)
+    }
+
+    pub(crate) fn partition(&self, index: usize, column: &str) -> StoreResult<u16> {
+        u16::try_from(self.small_int(index, column)?).map_err(|error| self.corrupt(column, error))
+    }
+
+    pub(crate) fn partitions(&self, index: usize, column: &str) -> StoreResult<BTreeSet<u16>> {
+        let numbers: Vec<i32> = self.get(index, column)?;
+        let parse = |number| u16::try_from(number).map_err(|error| self.corrupt(column, error));
+        numbers.into_iter().map(parse).collect()
+    }
+
+    /// A number that the engine counts without a sign.
+    pub(crate) fn count(&self, index: usize, column: &str) -> StoreResult<u64> {
+        let number = self.int(index, column)?;
+        u64::try_from(number).map_err(|error| self.corrupt(column, error))
+    }
+
+    pub(crate) fn decode<T: codec::Stored>(&self, index: usize, column: &str) -> StoreResult<T> {
+        codec::decode(self.bytes(index, column)?).map_err(|error| self.corrupt(column, error))
+    }
+}
+
+/// The execution in a row of (id, record), which must be the one the key
+/// names.
+fn execution(row: &PgRow, partition: u16) -> StoreResult<Arc<Execution>> {
+    let id = Column::of(row, "executions", &"?").uuid(0, "id")?;
+    let id = ExecutionId::from_parts(partition, id);
+    let column = Column::of(row, "executions", &id);
+    let execution: Execution = column.decode(1, "record")?;
+    if execution.id != id {
+        return Err(column.corrupt("record", format!("it is about {}", execution.id)));
+    }
+    Ok(Arc::new(execution))
+}
+
+/// A page's length as the server takes it.
+fn page(limit: usize) -> i64 {
+    limit.min(PAGE_MAX) as i64
+}

@@ -1,0 +1,109 @@
+-- Applies one partition's change set behind its head, all of it or nothing.
+--
+-- Keys:
+--   1    the partition's head
+--   2    its executions
+--   3..  the other keys that the change set writes, all of one partition
+-- Arguments:
+--   1    ownership epoch, 2 nonce, 3 seq as the writer believes them
+--   4    seq afterwards
+--   5    partition time
+--   6    number of the first event, 7 of the last one; empty without events
+--   8    how many executions are created, followed by their ids
+--   ...  how many executions must exist, followed by their ids
+--   ...  groups to the end: command, number of its key, number of arguments,
+--        arguments. Commands are HSET, HDEL, ZADD, ZREM and XADD; an argument
+--        pair of XADD is an entry's id and its bytes.
+-- Returns:
+--   1 when it was applied, 0 when the head differs.
+-- Errors, nothing having been written:
+--   SHAPE the arguments do not add up, EXISTS n: the nth created execution is
+--   there already, MISSING n: the nth that must exist is not, EVENT the event numbers are
+--   taken, BROKEN an earlier call was left half done.
+-- Errors, something having been written:
+--   HALFDONE a write failed after another one. The head carries the mark
+--   `broken` from then on, and nothing is written to the partition any more.
+
+local WRITES = { HSET = 2, HDEL = 1, ZADD = 2, ZREM = 1, XADD = 2 }
+
+-- Where the groups begin, or why the executions do not allow the write.
+local function check_executions(keys, args)
+  local at = 8
+  for _, wanted in ipairs({ 0, 1 }) do
+    local count = tonumber(args[at])
+    if not count or at + count > #args then
+      return nil, 'SHAPE the list of executions is too short'
+    end
+    for place = at + 1, at + count do
+      if redis.call('HEXISTS', keys[2], args[place]) ~= wanted then
+        return nil, (wanted == 0 and 'EXISTS ' or 'MISSING ') .. (place - at)
+      end
+    end
+    at = at + count + 1
+  end
+  return at
+end
+
+-- Why the groups cannot be written, if they cannot.
+local function check_groups(keys, args, at)
+  while at <= #args do
+    local width, count = WRITES[args[at]], tonumber(args[at + 2])
+    if not width or not keys[tonumber(args[at + 1])] or not count then
+      return 'SHAPE group at argument ' .. at
+    end
+    if count < 1 or count % width ~= 0 or at + 2 + count > #args then
+      return 'SHAPE length of the group at argument ' .. at
+    end
+    at = at + 3 + count
+  end
+  return nil
+end
+
+local function write(keys, args, groups)
+  local at = groups
+  while at <= #args do
+    local command, key, count = args[at], keys[tonumber(args[at + 1])], tonumber(args[at + 2])
+    local last = at + 2 + count
+    if command == 'XADD' then
+      for place = at + 3, last, 2 do
+        redis.call('XADD', key, args[place], 'e', args[place + 1])
+      end
+    else
+      for first = at + 3, last, CHUNK do
+        redis.call(command, key, unpack(args, first, math.min(first + CHUNK - 1, last)))
+      end
+    end
+    at = last + 1
+  end
+end
+
+local function commit(keys, args)
+  local head = redis.call('HMGET', keys[1], 'epoch', 'nonce', 'seq', 'broken', 'time', 'event')
+  if head[4] then
+    return broken(head[4])
+  end
+  if head[1] ~= args[1] or head[2] ~= args[2] or head[3] ~= args[3] then
+    return 0
+  end
+  if args[6] ~= '' and not greater(args[6], head[6]) then
+    return redis.error_reply('EVENT ' .. args[6] .. ' exists, the last one is ' .. head[6])
+  end
+  local groups, obstacle = check_executions(keys, args)
+  obstacle = obstacle or check_groups(keys, args, groups)
+  if obstacle then
+    return redis.error_reply(obstacle)
+  end
+  local time = greater(args[5], head[5]) and args[5] or head[5]
+  local event = args[7] ~= '' and args[7] or head[6]
+  redis.call('HSET', keys[1], 'seq', args[4], 'time', time, 'event', event)
+  local done, failure = pcall(write, keys, args, groups)
+  if done then
+    return 1
+  end
+  local text = type(failure) == 'table' and failure.err or tostring(failure)
+  redis.call('HSET', keys[1], 'broken', text)
+  return redis.error_reply('HALFDONE ' .. text)
+end
+
+-- The server refuses this one when memory is full, before it begins.
+redis.register_function({ function_name = LIBRARY .. '_commit', callback = commit })
