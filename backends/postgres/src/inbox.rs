@@ -33,7 +33,7 @@ use sqlx::{AssertSqlSafe, Row};
 const INSERT: &str = "WITH given AS (SELECT ?::integer AS partition, ?::uuid AS execution, ?::bytea AS create_bytes), \
     inserted AS (INSERT INTO @inbox (partition, execution, create_bytes) \
         SELECT partition, execution, create_bytes FROM given \
-        WHERE partition < (SELECT flow_partitions FROM @meta) RETURNING number) \
+        WHERE partition < (SELECT flow_partitions FROM @meta) RETURNING 1) \
     SELECT (SELECT count(*) FROM inserted), (SELECT flow_partitions::bigint FROM @meta)";
 
 /// Creates an execution with the application's transaction: it exists exactly

@@ -16,7 +16,7 @@
 //! | `take_partitions` | 4 |
 //! | every load, scan and list | 1 |
 //! | `landed` | 1, and 1 more where a commit was refused altogether |
-//! | `prepare` | 5 when the schema is up to date |
+//! | `prepare` | 6 when the schema is up to date |
 //!
 //! A statement costs one more the first time a connection sees it. Behind a
 //! pooler in transaction mode ([`PostgresOptions::pooler`]) a trip becomes

@@ -157,9 +157,9 @@ pub(crate) async fn nodes(store: &PostgresBackend) -> StoreResult<Vec<NodeRow>> 
         .collect()
 }
 
-/// Three trips: the transaction with its lock, the statement, `COMMIT`. The
-/// lock comes first and alone, so that the statement's snapshot shows what the
-/// takeover before this one did.
+/// Four trips: `BEGIN`, the lock, the statement, `COMMIT`. The lock comes first
+/// and alone, so that the statement's snapshot shows what the takeover before
+/// this one did.
 pub(crate) async fn take(
     store: &PostgresBackend,
     node: NodeId,

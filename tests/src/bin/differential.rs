@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// So many programs meet every operation.
-const PROGRAMS_FOR_ALL: u64 = 20;
+const PROGRAMS_FOR_ALL: u64 = 50;
 
 /// Transcripts a target may be ahead of the slowest.
 const AHEAD: usize = 8;

@@ -22,7 +22,8 @@
 //!
 //! * Identifiers that the engine mints: uuids are replaced by names in the
 //!   order in which they are met, since how often the engine draws random
-//!   numbers is no promise.
+//!   numbers is no promise. Its randomness begins anew with every call, so
+//!   that the jitter of a retry does not depend on that either.
 //! * Ownership epochs: an event's place is (rank of the epoch, number), since
 //!   epochs only have to grow.
 //! * The name of the store: in handles, in `backend_label`, in `capabilities`

@@ -18,6 +18,7 @@
 //! read what it has left.
 
 pub mod act;
+mod entropy;
 mod inspect;
 mod options;
 mod scene;
@@ -32,8 +33,9 @@ pub use options::Options;
 pub use target::Target;
 
 use crate::checker::{Assumptions, check_store_assuming};
+use entropy::Reseeded;
 use leasehold_actors::{EngineHandle, Env};
-use leasehold_backend::{Backend, Clock, ManualClock, SeededEntropy};
+use leasehold_backend::{Backend, Clock, ManualClock};
 use leasehold_contract::Engine;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -56,7 +58,7 @@ pub struct Harness {
     pub assumptions: Assumptions,
     target: Target,
     store: Store,
-    entropy: Arc<SeededEntropy>,
+    entropy: Arc<Reseeded>,
     minted: AtomicU32,
     calls: Arc<Calls>,
 }
@@ -74,7 +76,7 @@ impl std::fmt::Debug for Harness {
 /// When the store cannot be made or the engine does not start.
 pub async fn start(target: Target, options: Options) -> Harness {
     let clock = Arc::new(ManualClock::new(options.started_at));
-    let entropy = Arc::new(SeededEntropy::new(options.seed));
+    let entropy = Arc::new(Reseeded::new(options.seed));
     let store = Store::new(target, &options).await;
     let backend = options.wrapped(store.open(&options, clock.clone()).await);
     let calls = Arc::new(Calls::default());
@@ -98,7 +100,7 @@ async fn serve(
     backend: &Arc<dyn Backend>,
     calls: &Arc<Calls>,
     clock: Arc<dyn Clock>,
-    entropy: &Arc<SeededEntropy>,
+    entropy: &Arc<Reseeded>,
     options: &Options,
 ) -> EngineHandle {
     let watched = Watched { store: backend.clone(), calls: calls.clone() };
@@ -110,6 +112,12 @@ impl Harness {
     /// What it runs on.
     pub const fn target(&self) -> Target {
         self.target
+    }
+
+    /// Lets the engine's randomness begin anew, so that what it draws next does
+    /// not depend on how often it has drawn.
+    pub fn reseed(&self, seed: u64) {
+        self.entropy.reseed(seed);
     }
 
     /// How many partitions hold executions.

@@ -1,7 +1,7 @@
 //! How fast batches of claims and completions go through the store alone.
 //!
 //! ```sh
-//! cargo run --release -p leasehold-postgres --example raw_commit -- --help
+//! cargo run --release -p leasehold-postgres --example postgres_commit -- --help
 //! ```
 //!
 //! The server is the one of `LEASEHOLD_TEST_POSTGRES`; the schema stays.
