@@ -4,12 +4,16 @@
 //!
 //! * *Busy*: the batch is tried again unchanged, a few times, with growing
 //!   pauses.
-//! * *Permanent* or *full*: the batch is halved until the part that causes it stands
+//! * *Permanent*: the batch is halved until the part that causes it stands
 //!   alone; that part fails, the others go through.
+//! * *Full*: the parts that add executions fail, and their partitions refuse
+//!   the creates and decide the rest again. The other parts are sent again
+//!   without them; if there is no room for these either, they are halved.
 //! * *Unknown*: the partitions of the batch are taken anew, which shuts the
 //!   late commit out; then the store tells which parts landed.
 //! * *Refused*: somebody else owns the partition; its actor stops.
 
+use crate::engine::store_error::engine_error;
 use crate::env::Env;
 use crate::slot::Slot;
 use leasehold_backend::{Batch, Part, PartOutcome, StoreError};
@@ -44,12 +48,23 @@ pub enum Settled {
         error: EngineError,
         /// A new epoch, where one was taken.
         epoch: Option<u64>,
-        /// Whether one of its commands caused it, so that the others deserve
-        /// another try.
-        poisonous: bool,
+        /// Which of its commands deserve another try.
+        blame: Blame,
     },
     /// Somebody else owns the partition.
     Lost,
+}
+
+/// What about a commit made it fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Nothing: the store did not answer as it should.
+    Nothing,
+    /// One of its commands; the others deserve another try.
+    Command,
+    /// The executions it adds: the store has no room for them, and may have
+    /// some for the rest.
+    Growth,
 }
 
 /// Whoever is told what became of commits.
@@ -153,6 +168,15 @@ impl Committer {
                         }
                     }
                 }
+                Err(StoreError::Full { message }) if jobs.len() > 1 && jobs.iter().any(|job| job.part.grows()) => {
+                    let (growing, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.part.grows());
+                    for job in growing {
+                        self.refuse(&job, StoreError::full(message.clone()));
+                    }
+                    if !others.is_empty() {
+                        stack.push(others);
+                    }
+                }
                 Err(
                     StoreError::Permanent { .. }
                     | StoreError::Full { .. }
@@ -167,7 +191,7 @@ impl Committer {
                 Err(StoreError::Busy { message }) => {
                     tracing::warn!(message, "the store stayed busy");
                     for job in &jobs {
-                        job.fail(ContentionKind::RetryExhausted.into(), false);
+                        job.fail(ContentionKind::RetryExhausted.into(), Blame::Nothing);
                     }
                 }
                 Err(StoreError::Unknown { message }) => {
@@ -175,14 +199,27 @@ impl Committer {
                     self.resolve(&jobs, &batch).await;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a commit was refused for good");
-                    let error = crate::engine::store_error::engine_error("commit", self.env.backend.tag(), error);
                     for job in &jobs {
-                        job.fail(error.clone(), true);
+                        self.refuse(job, error.clone());
                     }
                 }
             }
         }
+    }
+
+    /// Ends a commit that the store refuses for a reason of its own.
+    fn refuse(&self, job: &Job, error: StoreError) {
+        let blame = match &error {
+            StoreError::Full { message } if job.part.grows() => {
+                tracing::warn!(partition = job.partition, message, "the store has no room for new executions");
+                Blame::Growth
+            }
+            _ => {
+                tracing::error!(partition = job.partition, %error, "a commit was refused for good");
+                Blame::Command
+            }
+        };
+        job.fail(engine_error("commit", self.env.backend.tag(), error), blame);
     }
 
     async fn attempt(&self, batch: &Batch) -> Result<Vec<PartOutcome>, StoreError> {
@@ -230,7 +267,7 @@ impl Committer {
                                 job.tell(Settled::Failed {
                                     error: EngineError::OutcomeUnknown { op: "commit" },
                                     epoch: Some(epoch),
-                                    poisonous: false,
+                                    blame: Blame::Nothing,
                                 });
                             }
                         }
@@ -260,8 +297,8 @@ impl Job {
         self.client.listener.settled(self.commit, settled);
     }
 
-    fn fail(&self, error: EngineError, poisonous: bool) {
+    fn fail(&self, error: EngineError, blame: Blame) {
         self.client.slot.poison();
-        self.client.listener.settled(self.commit, Settled::Failed { error, epoch: None, poisonous });
+        self.client.listener.settled(self.commit, Settled::Failed { error, epoch: None, blame });
     }
 }

@@ -5,4 +5,5 @@ mod fixture;
 mod inbox;
 mod leases;
 mod recovery;
+mod room;
 mod work;

@@ -2,6 +2,7 @@
 
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::ids::NodeId;
+use leasehold_core::record::Record;
 use leasehold_core::time::TimestampMs;
 
 /// The head a writer believes a partition has.
@@ -32,6 +33,15 @@ pub struct Part {
     pub first_event: u64,
     /// What it writes.
     pub changes: ChangeSet,
+}
+
+impl Part {
+    /// Whether it adds an execution. Without that, the only thing it can make
+    /// a store hold more of is what running work leaves behind.
+    pub fn grows(&self) -> bool {
+        let added = |new: &Option<Record>| new.as_ref().is_some_and(|record| record.as_execution().is_some());
+        self.changes.changes.iter().any(|change| change.old.is_none() && added(&change.new))
+    }
 }
 
 /// Change sets of several partitions, each at most once, in ascending order

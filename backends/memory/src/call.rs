@@ -88,6 +88,7 @@ impl MemoryBackend {
         match fault {
             CommitFault::Busy => Err(StoreError::busy("injected")),
             CommitFault::Permanent => Err(StoreError::permanent("injected")),
+            CommitFault::Full => Err(StoreError::full("injected")),
             CommitFault::Lost => {
                 // Whatever the store said, nobody heard it.
                 drop(self.visit(|data| data.commit(batch)).await);

@@ -14,6 +14,8 @@ pub enum CommitFault {
     Late(LateAfter),
     /// Nothing is written and the same batch would fail again.
     Permanent,
+    /// Nothing is written: there is no room for it.
+    Full,
     /// It is applied after so many milliseconds.
     DelayBefore(u64),
     /// It is applied at once and answered after so many milliseconds.
@@ -30,6 +32,7 @@ impl CommitFault {
             Self::Lost => "commit_lost",
             Self::Late(_) => "commit_late",
             Self::Permanent => "commit_permanent",
+            Self::Full => "commit_full",
             Self::DelayBefore(_) => "commit_delay_before",
             Self::DelayAfter(_) => "commit_delay_after",
             Self::Crash(CrashPoint::BeforeCommit) => "crash_before_commit",
