@@ -12,6 +12,9 @@
 //! * *Unknown*: the partitions of the batch are taken anew, which shuts the
 //!   late commit out; then the store tells which parts landed.
 //! * *Refused*: somebody else owns the partition; its actor stops.
+//!
+//! A store that answers part by part gets each part that failed treated by its
+//! own error; the others are done.
 
 use crate::engine::store_error::engine_error;
 use crate::env::Env;
@@ -112,6 +115,21 @@ pub struct Committer {
     receiver: mpsc::UnboundedReceiver<(u16, Client)>,
 }
 
+/// Parts that go out together, and how often they have been sent unchanged.
+struct Round {
+    jobs: Vec<Job>,
+    tries: u32,
+}
+
+/// Whether a batch already counts among those of this committer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// The store answered for other parts of it.
+    Done,
+    /// Only if it landed.
+    Open,
+}
+
 struct Job {
     partition: u16,
     commit: u64,
@@ -153,50 +171,47 @@ impl Committer {
     }
 
     async fn commit(&mut self, jobs: Vec<Job>) {
-        // Halves wait on the stack rather than in nested calls.
-        let mut stack = vec![jobs];
-        while let Some(jobs) = stack.pop() {
+        // What is left of a batch waits on the stack rather than in nested
+        // calls.
+        let mut stack = vec![Round { jobs, tries: 1 }];
+        while let Some(Round { jobs, tries }) = stack.pop() {
             let parts = jobs.iter().map(|job| job.part.clone()).collect();
             let batch = Batch { node: self.node, seq: self.seq, parts };
-            match self.attempt(&batch).await {
+            match self.env.backend.commit(&batch).await {
                 Ok(outcomes) => {
                     self.seq += 1;
-                    for (job, outcome) in jobs.iter().zip(outcomes) {
-                        match outcome {
-                            PartOutcome::Applied => job.tell(Settled::Durable),
-                            PartOutcome::Refused => job.tell(Settled::Lost),
-                        }
+                    let (busy, unknown) = self.tell(jobs, outcomes);
+                    if !unknown.is_empty() {
+                        let parts = unknown.iter().map(|job| job.part.clone()).collect();
+                        self.resolve(&unknown, &Batch { parts, ..batch }, Count::Done).await;
                     }
-                }
-                Err(StoreError::Full { message }) if jobs.len() > 1 && jobs.iter().any(|job| job.part.grows()) => {
-                    let (growing, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.part.grows());
-                    for job in growing {
-                        self.refuse(&job, StoreError::full(message.clone()));
+                    if !busy.is_empty() {
+                        stack.extend(self.pause(Round { jobs: busy, tries }).await);
                     }
-                    if !others.is_empty() {
-                        stack.push(others);
-                    }
-                }
-                Err(
-                    StoreError::Permanent { .. }
-                    | StoreError::Full { .. }
-                    | StoreError::Corrupt(_)
-                    | StoreError::Refused { .. },
-                ) if jobs.len() > 1 => {
-                    let mut first = jobs;
-                    let second = first.split_off(first.len() / 2);
-                    stack.push(second);
-                    stack.push(first);
                 }
                 Err(StoreError::Busy { message }) => {
-                    tracing::warn!(message, "the store stayed busy");
-                    for job in &jobs {
-                        job.fail(ContentionKind::RetryExhausted.into(), Blame::Nothing);
-                    }
+                    tracing::debug!(message, "the store is busy");
+                    stack.extend(self.pause(Round { jobs, tries }).await);
                 }
                 Err(StoreError::Unknown { message }) => {
                     tracing::warn!(message, "a commit's outcome is unknown; taking its partitions anew");
-                    self.resolve(&jobs, &batch).await;
+                    self.resolve(&jobs, &batch, Count::Open).await;
+                }
+                Err(StoreError::Full { message }) if jobs.len() > 1 && jobs.iter().any(|job| job.part.grows()) => {
+                    let (growing, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.part.grows());
+                    for job in &growing {
+                        self.refuse(job, StoreError::full(message.clone()));
+                    }
+                    if !others.is_empty() {
+                        stack.push(Round { jobs: others, tries: 1 });
+                    }
+                }
+                Err(error) if jobs.len() > 1 => {
+                    tracing::debug!(%error, "a batch was refused; halving it");
+                    let mut first = jobs;
+                    let second = first.split_off(first.len() / 2);
+                    stack.push(Round { jobs: second, tries: 1 });
+                    stack.push(Round { jobs: first, tries: 1 });
                 }
                 Err(error) => {
                     for job in &jobs {
@@ -205,6 +220,43 @@ impl Committer {
                 }
             }
         }
+    }
+
+    /// Tells partitions what became of their parts; those whose part found
+    /// the store busy, and those of whose part nobody knows, come back.
+    fn tell(&self, jobs: Vec<Job>, outcomes: Vec<PartOutcome>) -> (Vec<Job>, Vec<Job>) {
+        let (mut busy, mut unknown) = (Vec::new(), Vec::new());
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            match outcome {
+                PartOutcome::Applied => job.tell(Settled::Durable),
+                PartOutcome::Refused => job.tell(Settled::Lost),
+                PartOutcome::Failed(StoreError::Busy { message }) => {
+                    tracing::debug!(partition = job.partition, message, "the store is busy");
+                    busy.push(job);
+                }
+                PartOutcome::Failed(StoreError::Unknown { message }) => {
+                    tracing::warn!(partition = job.partition, message, "the outcome of a part is unknown");
+                    unknown.push(job);
+                }
+                PartOutcome::Failed(error) => self.refuse(&job, error),
+            }
+        }
+        (busy, unknown)
+    }
+
+    /// Lets a busy store rest before the same is sent again; nothing is left
+    /// to send once it has been busy too often.
+    async fn pause(&self, round: Round) -> Option<Round> {
+        let Round { jobs, tries } = round;
+        if tries == BUSY_TRIES {
+            tracing::warn!("the store stayed busy");
+            for job in &jobs {
+                job.fail(ContentionKind::RetryExhausted.into(), Blame::Nothing);
+            }
+            return None;
+        }
+        self.env.clock.sleep(BUSY_PAUSE * 2_u32.pow(tries - 1)).await;
+        Some(Round { jobs, tries: tries + 1 })
     }
 
     /// Ends a commit that the store refuses for a reason of its own.
@@ -222,24 +274,9 @@ impl Committer {
         job.fail(engine_error("commit", self.env.backend.tag(), error), blame);
     }
 
-    async fn attempt(&self, batch: &Batch) -> Result<Vec<PartOutcome>, StoreError> {
-        let mut pause = BUSY_PAUSE;
-        for _ in 1..BUSY_TRIES {
-            match self.env.backend.commit(batch).await {
-                Err(StoreError::Busy { message }) => {
-                    tracing::debug!(message, "the store is busy");
-                    self.env.clock.sleep(pause).await;
-                    pause *= 2;
-                }
-                other => return other,
-            }
-        }
-        self.env.backend.commit(batch).await
-    }
-
     /// Shuts out a commit that may still be on its way, and finds out what
     /// landed of it.
-    async fn resolve(&mut self, jobs: &[Job], batch: &Batch) {
+    async fn resolve(&mut self, jobs: &[Job], batch: &Batch, count: Count) {
         let partitions: Vec<_> = jobs.iter().map(|job| job.partition).collect();
         let floor = u64::try_from(self.env.time.now().0).unwrap_or(0);
         let mut pause = BUSY_PAUSE;
@@ -251,7 +288,7 @@ impl Committer {
             };
             match answer {
                 Ok((taken, landed)) => {
-                    if landed.iter().any(|landed| *landed) {
+                    if count == Count::Open && landed.iter().any(|landed| *landed) {
                         self.seq += 1;
                     }
                     let epochs: BTreeMap<_, _> = taken.iter().map(|taken| (taken.partition, taken.epoch)).collect();

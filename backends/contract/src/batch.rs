@@ -1,5 +1,6 @@
 //! A commit: change sets of several partitions that become durable together.
 
+use crate::error::StoreError;
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::ids::NodeId;
 use leasehold_core::record::Record;
@@ -57,10 +58,15 @@ pub struct Batch {
 }
 
 /// What became of a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PartOutcome {
     /// Written.
     Applied,
     /// The head differed: somebody else owns the partition.
     Refused,
+    /// It failed for a reason of its own, and the other parts stand as they
+    /// are reported. Only from a store on which parts are applied each for
+    /// itself; the error says the same of this part as it would say of a batch
+    /// of it alone.
+    Failed(StoreError),
 }
