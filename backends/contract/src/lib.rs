@@ -210,6 +210,11 @@ pub trait Backend: Send + Sync + 'static {
     /// look into it.
     fn watch(&self) -> Option<Hints>;
 
+    /// Passes word on that an outside writer has written, to whoever
+    /// [watches](Self::watch) this store on other nodes. Returns at once; the
+    /// word may be lost, and several may arrive as one.
+    fn announce(&self);
+
     /// What the store keeps as index entries of one execution, for the
     /// checker: queue name, score and due time, read from the indexes rather
     /// than from the record.

@@ -9,7 +9,7 @@ use leasehold_contract::{
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::ids::{ExecutionId, LaneId, Namespace, WorkerId, WorkerInstanceId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_services::{Redis, RedisConfig};
+use leasehold_services::{Postgres, PostgresConfig, Redis, RedisConfig};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,14 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Partitions of the stores of these tests.
 pub const PARTITIONS: u16 = 4;
+
+/// Long enough that a test which sees something has not seen a sweep.
+pub const NEVER: Duration = Duration::from_secs(86_400);
+
+/// A private PostgreSQL server that keeps what it was told.
+pub fn postgres() -> Postgres {
+    Postgres::start(&PostgresConfig { durable: true, ..PostgresConfig::default() }).unwrap()
+}
 
 /// A private Valkey server with an append-only file.
 pub fn valkey() -> Redis {
@@ -52,7 +60,12 @@ pub fn id(partition: u16) -> ExecutionId {
 
 /// Creates an execution with a payload.
 pub async fn create(engine: &EngineHandle, id: ExecutionId, payload: Vec<u8>) -> EngineResult<()> {
-    let args = CreateExecution {
+    engine.create_execution(create_args(id, payload)).await.map(drop)
+}
+
+/// The plainest create.
+pub fn create_args(id: ExecutionId, payload: Vec<u8>) -> CreateExecution {
+    CreateExecution {
         execution_id: id,
         namespace: Namespace::try_new("test").unwrap(),
         lane_id: LaneId::new("lane"),
@@ -66,8 +79,7 @@ pub async fn create(engine: &EngineHandle, id: ExecutionId, payload: Vec<u8>) ->
         policy_json: None,
         delay_until: None,
         execution_deadline_at: None,
-    };
-    engine.create_execution(args).await.map(drop)
+    }
 }
 
 /// Asks for work until there is some.
