@@ -1,7 +1,7 @@
 //! The router: from an operation to its partition's actor and back.
 
 use crate::delivery::ClaimInbox;
-use crate::engine::store_error::FULL_RETRY_MS;
+use crate::engine::store_error::full;
 use crate::env::Env;
 use crate::partition::{ClaimRequest, PartitionHandle, PartitionMsg, Submit};
 use crate::permits::{self, NamespacePermits};
@@ -87,8 +87,8 @@ impl Router {
             let partition = command.execution_id().partition();
             return Err(EngineError::PartitionUnavailable { partition, retry_after_ms: 1000 });
         }
-        if matches!(command, Command::CreateExecution(_) | Command::Admit(_)) && self.inner.env.backend.is_full() {
-            return Err(EngineError::ResourceExhausted { pool: "store", max: 0, retry_after_ms: Some(FULL_RETRY_MS) });
+        if command.grows() && self.inner.env.backend.is_full() {
+            return Err(full());
         }
         Ok(class)
     }

@@ -35,7 +35,8 @@
 //! sent and not answered is reported as unknown when it writes and tried once
 //! more on a fresh connection when it reads. Every wait has a bound, on the
 //! server and here ([`Timeouts`]); one connection is kept for commits and one
-//! for ownership, so that neither waits for reads.
+//! for ownership, so that neither waits for reads. Another listens for word
+//! from outside writers; `watch` says what its loss means.
 
 mod binds;
 mod errors;
@@ -48,6 +49,7 @@ mod prepare;
 mod read;
 mod stats;
 mod texts;
+mod watch;
 mod wire;
 mod write;
 
@@ -319,12 +321,16 @@ impl Backend for PostgresBackend {
         read::inbox_of(self, execution).await
     }
 
-    /// Outside writers are found by whoever looks into the inbox.
     fn watch(&self) -> Option<Hints> {
-        Some(Hints::never())
+        Some(self.pools.watch.hints())
+    }
+
+    fn announce(&self) {
+        self.pools.watch.announce();
     }
 
     async fn close(&self) {
+        self.pools.watch.close();
         self.pools.readers.close().await;
         self.pools.commits.close().await;
         self.pools.ownership.close().await;

@@ -4,6 +4,7 @@ use crate::errors;
 use crate::options::{PostgresOptions, without_password};
 use crate::pool::Pool;
 use crate::stats::Counters;
+use crate::watch::{Ear, Watch};
 use crate::wire::Manner;
 use leasehold_backend::{StoreError, StoreResult};
 use sqlx::ConnectOptions;
@@ -16,6 +17,7 @@ pub(crate) struct Pools {
     pub(crate) commits: Pool,
     pub(crate) ownership: Pool,
     pub(crate) readers: Pool,
+    pub(crate) watch: Watch,
 }
 
 /// Connects once, to find out whether the server can be had at all.
@@ -54,8 +56,19 @@ pub(crate) async fn open(options: &PostgresOptions, counters: &Arc<Counters>) ->
     };
     let times = options.timeouts;
     let pool = |name, size| Pool::new(name, size, connect.clone(), Arc::clone(&manner), times.connect, times.acquire);
-    let pools =
-        Pools { commits: pool("commits", 1), ownership: pool("ownership", 1), readers: pool("reads", options.readers) };
+    let ear = (options.listen && !options.pooler).then(|| Ear {
+        connect_options: connect.clone(),
+        channel: options.schema.clone(),
+        connect: times.connect,
+        trip: times.trip(),
+        counters: Arc::clone(counters),
+    });
+    let pools = Pools {
+        commits: pool("commits", 1),
+        ownership: pool("ownership", 1),
+        readers: pool("reads", options.readers),
+        watch: Watch::new(ear),
+    };
     match pools.commits.warm().await {
         Ok(()) => Ok(pools),
         Err(error) => Err(cannot(&options.url, &error)),

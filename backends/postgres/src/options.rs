@@ -62,6 +62,10 @@ pub struct PostgresOptions {
     /// Two more exist, one for commits and one for ownership, so that reads
     /// cannot starve either.
     pub readers: u32,
+    /// Whether word from outside writers is listened for, on one connection
+    /// more. On unless said otherwise; without it, and always behind a pooler,
+    /// the inbox is found by looking into it from time to time.
+    pub listen: bool,
     /// The bounds of every wait.
     pub timeouts: Timeouts,
     /// None: the server's clock decides. Some: this one does, and its time is
@@ -82,6 +86,7 @@ impl PostgresOptions {
             schema: "leasehold".to_owned(),
             pooler: false,
             readers: 4,
+            listen: true,
             timeouts: Timeouts::default(),
             clock: None,
             exclusive: false,
@@ -96,6 +101,7 @@ impl fmt::Debug for PostgresOptions {
             .field("schema", &self.schema)
             .field("pooler", &self.pooler)
             .field("readers", &self.readers)
+            .field("listen", &self.listen)
             .field("timeouts", &self.timeouts)
             .field("clock", &self.clock.as_ref().map(|_| "given"))
             .field("exclusive", &self.exclusive)

@@ -136,6 +136,12 @@ macro_rules! commands {
                 keys
             }
 
+            /// Whether it adds an execution, which a full store refuses while
+            /// what runs may end.
+            pub const fn grows(&self) -> bool {
+                matches!(self, Self::CreateExecution(_) | Self::Admit(_))
+            }
+
             fn rule(&self, view: &mut View<'_>, context: &Context) -> Result<Reply, Rejection> {
                 match self { $(Self::$name(args) => args.decide(view, context).map(Reply::$name)),+ }
             }
