@@ -40,7 +40,7 @@ pub use leasehold_core::{event, ids, policy, state, time};
 #[cfg(feature = "memory")]
 pub use leasehold_memory::MemoryStore;
 #[cfg(feature = "postgres")]
-pub use leasehold_postgres::PostgresOptions;
+pub use leasehold_postgres::{PostgresOptions, inbox as postgres_inbox};
 #[cfg(feature = "redis")]
 pub use leasehold_redis::{Durability, RedisOptions};
 pub use leasehold_sdk::*;
