@@ -17,6 +17,7 @@ mod clock;
 mod entropy;
 mod error;
 mod inbox;
+mod inspect;
 mod scan;
 
 pub use batch::{Batch, Expected, Part, PartOutcome};
@@ -24,6 +25,7 @@ pub use clock::{Clock, ManualClock, Sleep, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{StoreError, StoreResult};
 pub use inbox::{Hinter, Hints, INBOX_PAGE_BYTES, InboxEntry};
+pub use inspect::{ClockReading, Holdings, Obstacle};
 pub use scan::{
     DueEntry, ExpiredLease, ExpiredLeaseCursor, Loaded, LoggedEvent, NodeRow, ReadyGroup, StoreIdentity, Taken,
 };

@@ -41,6 +41,7 @@
 mod binds;
 mod errors;
 pub mod inbox;
+pub mod inspect;
 mod open;
 mod options;
 mod ownership;

@@ -55,7 +55,7 @@ const BURY: &str = concat!(
 );
 
 /// All nodes.
-const NODES: &str = "SELECT node, expires_at, dead FROM @nodes ORDER BY node";
+pub(crate) const NODES: &str = "SELECT node, expires_at, dead FROM @nodes ORDER BY node";
 
 /// Keeps other takeovers away until the end of the transaction.
 const ONE_AT_A_TIME: &str = "SELECT only_row FROM @meta FOR UPDATE";
@@ -148,13 +148,14 @@ pub(crate) async fn bury(store: &PostgresBackend, node: NodeId, proven_gone: boo
 
 pub(crate) async fn nodes(store: &PostgresBackend) -> StoreResult<Vec<NodeRow>> {
     let rows = store.read(NODES, Binds::default).await?;
-    rows.iter()
-        .map(|row| {
-            let node = NodeId::from_uuid(Column::of(row, "nodes", &"?").uuid(0, "node")?);
-            let column = Column::of(row, "nodes", &node);
-            Ok(NodeRow { node, expires_at: TimestampMs(column.int(1, "expires_at")?), dead: column.bool(2, "dead")? })
-        })
-        .collect()
+    rows.iter().map(node_row).collect()
+}
+
+/// A row of [`NODES`].
+pub(crate) fn node_row(row: &PgRow) -> StoreResult<NodeRow> {
+    let node = NodeId::from_uuid(Column::of(row, "nodes", &"?").uuid(0, "node")?);
+    let column = Column::of(row, "nodes", &node);
+    Ok(NodeRow { node, expires_at: TimestampMs(column.int(1, "expires_at")?), dead: column.bool(2, "dead")? })
 }
 
 /// Four trips: `BEGIN`, the lock, the statement, `COMMIT`. The lock comes first

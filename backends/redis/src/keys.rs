@@ -42,6 +42,21 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Head,
+        Self::Execution,
+        Self::Ids,
+        Self::Index,
+        Self::Blob,
+        Self::Event,
+        Self::Attempt,
+        Self::Attempts,
+        Self::Idempotency,
+        Self::Lane,
+        Self::Lanes,
+    ];
+
     /// How the key ends.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

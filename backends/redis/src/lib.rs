@@ -66,7 +66,9 @@
 
 mod commit;
 mod errors;
+pub mod inspect;
 mod keys;
+mod keyspace;
 mod library;
 mod memory;
 mod nodes;
@@ -78,7 +80,9 @@ mod stats;
 mod values;
 mod wire;
 
+pub use keyspace::{KeyCount, Keyspace};
 pub use options::{Durability, RedisOptions};
+pub use server::Server;
 pub use stats::Stats;
 
 use async_trait::async_trait;

@@ -67,9 +67,12 @@ impl Function {
     }
 }
 
+/// What the names of all versions begin with.
+pub(crate) const STEM: &str = "leasehold_v";
+
 /// The library's name on the server.
 pub(crate) fn name() -> &'static str {
-    static NAME: LazyLock<String> = LazyLock::new(|| format!("leasehold_v{VERSION}"));
+    static NAME: LazyLock<String> = LazyLock::new(|| format!("{STEM}{VERSION}"));
     &NAME
 }
 

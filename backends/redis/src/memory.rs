@@ -43,7 +43,7 @@ pub(crate) async fn look_again(store: &RedisBackend) {
     let info = redis::cmd("INFO").arg("memory").clone();
     for primary in &store.wire.topology().primaries {
         match primary.send(Lane::Ownership, [&info]).await {
-            Ok(values) if has_room(values.first()) => {}
+            Ok(values) if tells_of_room(values.first()) => {}
             Ok(_) => return,
             Err(cut) => {
                 tracing::warn!(error = cut.text(), server = primary.address, "a full server does not answer");
@@ -54,12 +54,17 @@ pub(crate) async fn look_again(store: &RedisBackend) {
     store.memory.set_room();
 }
 
-fn has_room(info: Option<&Value>) -> bool {
+fn tells_of_room(info: Option<&Value>) -> bool {
     let Some(text) = info.and_then(crate::values::text) else { return false };
     let number = |name| field(&text, name).and_then(|value| value.parse::<u64>().ok());
     match (number("used_memory"), number("maxmemory")) {
-        (Some(_), Some(0)) => true,
-        (Some(used), Some(most)) => used < most - most / 100 * FREE_PERCENT,
+        (Some(used), Some(most)) => has_room(used, most),
         _ => false,
     }
+}
+
+/// Whether creates are taken with so many bytes in use of so many; 0 stands
+/// for no bound.
+pub(crate) const fn has_room(used: u64, most: u64) -> bool {
+    most == 0 || used < most - most / 100 * FREE_PERCENT
 }

@@ -14,7 +14,7 @@ use crate::library::Function;
 use crate::memory;
 use crate::values::Place;
 use crate::wire::{Call, How, Lane};
-use leasehold_backend::{NodeRow, StoreError, StoreResult, Taken};
+use leasehold_backend::{Holdings, NodeRow, StoreError, StoreResult, Taken};
 use leasehold_core::ids::NodeId;
 use leasehold_core::time::TimestampMs;
 use redis::{Cmd, Value};
@@ -106,6 +106,18 @@ fn node_row(pair: &[Vec<u8>]) -> StoreResult<NodeRow> {
             other => return Err(place.corrupt("dead", other)),
         },
     })
+}
+
+/// Nodes and partitions, of a store with so many partitions.
+pub(crate) async fn holdings(store: &RedisBackend, partitions: u16) -> StoreResult<Holdings> {
+    let mut holdings = Holdings { nodes: nodes(store).await?, ..Holdings::default() };
+    for seen in owners(store, &(0..partitions).collect()).await? {
+        match seen.owner {
+            Some(owner) => *holdings.held.entry(owner).or_default() += 1,
+            None => holdings.free += 1,
+        }
+    }
+    Ok(holdings)
 }
 
 async fn living(store: &RedisBackend) -> StoreResult<BTreeSet<NodeId>> {

@@ -5,6 +5,7 @@
 //! drops it when the process ends in whatever way, so that a left-over file
 //! means nothing; its text only names the owner for people.
 
+use crate::open;
 use leasehold_backend::{StoreError, StoreResult};
 use leasehold_core::ids::NodeId;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -26,7 +27,7 @@ impl FileLock {
     /// `Refused`, naming the owner, when it is taken; also when the file
     /// cannot be made.
     pub(crate) fn acquire(database: &Path) -> StoreResult<Self> {
-        let path = beside(database);
+        let path = place(database);
         let cannot = |error: std::io::Error| {
             StoreError::refused(format!("The lock file {} cannot be opened: {error}.", path.display()))
         };
@@ -64,16 +65,14 @@ impl FileLock {
 }
 
 /// Where the lock of a database file is.
-fn beside(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
+fn place(database: &Path) -> PathBuf {
+    open::beside(database, ".lock")
 }
 
 /// Who has a database file open; none when nobody has. A shared lock is tried,
 /// so that two who look do not take each other for an owner.
 pub(crate) fn owner(database: &Path) -> io::Result<Option<String>> {
-    let mut file = match File::open(beside(database)) {
+    let mut file = match File::open(place(database)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

@@ -1,11 +1,13 @@
 //! Opening the file: the lock, the writing connection, the reading ones.
 
 use crate::errors;
+use crate::inspect::{self, FileKind};
 use crate::lock::FileLock;
 use crate::options::{SqliteOptions, Synchronous};
+use crate::prepare::MIGRATIONS;
 use crate::stats::{Counters, Recorder};
 use crate::writer::Writer;
-use leasehold_backend::{StoreError, StoreResult};
+use leasehold_backend::{Obstacle, StoreError, StoreResult};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::{Path, PathBuf};
@@ -31,6 +33,7 @@ pub(crate) async fn open(
     recorder: &Arc<Recorder>,
 ) -> StoreResult<Opened> {
     let path = resolved(&options.path)?;
+    refuse_foreign(&path)?;
     let lock = FileLock::acquire(&path)?;
     let cannot = |error: sqlx::Error| match errors::classify(&error) {
         errors::Failure::Busy => StoreError::busy(error.to_string()),
@@ -66,6 +69,27 @@ fn resolved(path: &Path) -> StoreResult<PathBuf> {
         StoreError::refused(format!("The folder {} of the SQLite database cannot be used: {error}.", folder.display()))
     })?;
     Ok(folder.join(name))
+}
+
+/// A connection that writes changes what is no store of ours, if only the way
+/// its log is kept; such a file is not even locked. Whatever is still in a
+/// log is judged once it is open.
+fn refuse_foreign(path: &Path) -> StoreResult<()> {
+    match inspect::header(path) {
+        Ok(FileKind::Foreign) => Err(inspect::foreign(path).into()),
+        Ok(FileKind::Store(version)) if version as usize > MIGRATIONS.len() => {
+            Err(Obstacle::newer_schema(path.display(), version, MIGRATIONS.len() as u32).into())
+        }
+        // One that cannot be read says so when it is opened.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A file that stands beside another under its name and an ending.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 fn base(options: &SqliteOptions, path: &Path, cache_kib: u32) -> SqliteConnectOptions {

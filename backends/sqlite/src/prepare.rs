@@ -2,10 +2,12 @@
 
 use crate::SqliteBackend;
 use crate::errors;
+use crate::inspect;
 use crate::read::Column;
 use crate::writer::{Step, Writer};
-use leasehold_backend::{StoreError, StoreIdentity, StoreResult};
+use leasehold_backend::{Obstacle, StoreError, StoreIdentity, StoreResult};
 use leasehold_core::partition::PartitionConfig;
+use std::path::Path;
 use uuid::Uuid;
 
 /// Migrations in order; the schema's version is how many were applied.
@@ -19,11 +21,11 @@ pub(crate) const APPLICATION_ID: i64 = 0x4c73_4864;
 
 /// What the file is: its mark, its schema's version, and how many things are
 /// in it.
-const KIND: &str = "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) \
+pub(crate) const KIND: &str = "SELECT a.application_id, v.user_version, (SELECT count(*) FROM sqlite_schema) \
     FROM pragma_application_id AS a, pragma_user_version AS v";
 
 /// What the store was set up for.
-const META: &str = "SELECT store_id, flow_partitions, budget_partitions, quota_partitions FROM meta";
+pub(crate) const META: &str = "SELECT store_id, flow_partitions, budget_partitions, quota_partitions FROM meta";
 
 /// Notes once what the store was set up for.
 const SET_UP: &str = "INSERT INTO meta \
@@ -74,48 +76,43 @@ async fn schema_version(writer: &mut Writer, path: &str) -> StoreResult<usize> {
     let Some(row) = answers.first().and_then(|answer| answer.rows.first()) else {
         return Err(errors::corrupt("pragma", path, "user_version", "no answer"));
     };
-    let column = Column::of(row, "pragma", &"kind");
+    let Some(version) = version_of(&Column::of(row, "pragma", &"kind"))? else {
+        return Err(inspect::foreign(Path::new(path)).into());
+    };
+    if version > MIGRATIONS.len() {
+        return Err(Obstacle::newer_schema(path, version as u32, MIGRATIONS.len() as u32).into());
+    }
+    Ok(version)
+}
+
+/// The schema's version in the answer to [`KIND`]: 0 when nothing is there, none
+/// when something else is.
+pub(crate) fn version_of(column: &Column<'_>) -> StoreResult<Option<usize>> {
     let application = column.int(0, "application_id")?;
     let version = column.count(1, "user_version")? as usize;
     let things = column.int(2, "count")?;
-    if application != APPLICATION_ID && (application != 0 || version != 0 || things != 0) {
-        return Err(StoreError::refused(format!(
-            "{path} is a SQLite database of another program. Give the engine a file of its own."
-        )));
-    }
-    if version > MIGRATIONS.len() {
-        return Err(StoreError::refused(format!(
-            "{path} has schema version {version} and this program knows versions up to {}. A newer version has worked \
-             on it; run that one, or go back to a copy of the file from before.",
-            MIGRATIONS.len()
-        )));
-    }
-    Ok(version)
+    let foreign = application != APPLICATION_ID && (application != 0 || version != 0 || things != 0);
+    Ok((!foreign).then_some(version))
 }
 
 async fn meta(writer: &mut Writer, config: &PartitionConfig, path: &str) -> StoreResult<Option<Uuid>> {
     let answers = writer.run_plain(META).await?;
     let Some(row) = answers.first().and_then(|answer| answer.rows.first()) else { return Ok(None) };
     let column = Column::of(row, "meta", &"store");
-    let stored = PartitionConfig {
+    let stored = counts_of(&column)?;
+    if stored != *config {
+        return Err(Obstacle::other_partitions(path, stored, *config, "file").into());
+    }
+    column.uuid(0, "store_id").map(Some)
+}
+
+/// The partition counts in the answer to [`META`].
+pub(crate) fn counts_of(column: &Column<'_>) -> StoreResult<PartitionConfig> {
+    Ok(PartitionConfig {
         num_flow_partitions: column.partition(1, "flow_partitions")?,
         num_budget_partitions: column.partition(2, "budget_partitions")?,
         num_quota_partitions: column.partition(3, "quota_partitions")?,
-    };
-    if stored != *config {
-        return Err(StoreError::refused(format!(
-            "{path} was set up with {}/{}/{} flow, budget and quota partitions, and the configuration asks for \
-             {}/{}/{}. The counts are part of every id and fixed for the life of a store: configure the stored ones, \
-             or use another file.",
-            stored.num_flow_partitions,
-            stored.num_budget_partitions,
-            stored.num_quota_partitions,
-            config.num_flow_partitions,
-            config.num_budget_partitions,
-            config.num_quota_partitions,
-        )));
-    }
-    column.uuid(0, "store_id").map(Some)
+    })
 }
 
 async fn set_up(store: &SqliteBackend, writer: &mut Writer, config: &PartitionConfig) -> StoreResult<Uuid> {

@@ -7,6 +7,8 @@ use leasehold_core::ids::NodeId;
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::RecordKey;
 use sqlx::{ConnectOptions, Connection, Executor};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use support::{START, engine, engine_with, open, options, raw_options};
 use tempfile::{TempDir, tempdir};
@@ -27,6 +29,12 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
         StoreError::Refused { message } => message,
         other => panic!("{other:?}"),
     }
+}
+
+/// Every file of a folder with what is in it.
+fn contents(folder: &TempDir) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
 
 #[tokio::test]
@@ -117,11 +125,22 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let folder = tempdir().unwrap();
     engine(&folder).await.store.close().await;
     by_hand(&folder, "PRAGMA user_version = 99").await;
+    let before = contents(&folder);
+    let message = refusal(open(options(&folder), &clock()).await);
+    assert!(message.contains("99"), "{message}");
+    assert_eq!(contents(&folder), before);
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_is_still_in_the_log_is_refused() {
+    let folder = tempdir().unwrap();
+    engine(&folder).await.store.close().await;
+    let mut raw = raw_options(&folder.path().join("store.db")).connect().await.unwrap();
+    raw.execute("PRAGMA user_version = 99").await.unwrap();
     let store = open(options(&folder), &clock()).await.unwrap();
     let message = refusal(store.prepare(&PartitionConfig::default()).await);
     assert!(message.contains("99"), "{message}");
-    let again = refusal(store.prepare(&PartitionConfig::default()).await);
-    assert_eq!(message, again);
+    assert_eq!(refusal(store.prepare(&PartitionConfig::default()).await), message);
 }
 
 #[tokio::test]
@@ -147,19 +166,29 @@ async fn counts_without_partitions_are_refused() {
 #[tokio::test]
 async fn the_database_of_another_program_is_refused_and_left_alone() {
     let folder = tempdir().unwrap();
-    by_hand(&folder, "CREATE TABLE theirs (x)").await;
-    let store = open(options(&folder), &clock()).await.unwrap();
-    assert!(refusal(store.prepare(&PartitionConfig::default()).await).contains("another program"));
-    store.close().await;
-    by_hand(&folder, "INSERT INTO theirs VALUES (1); PRAGMA application_id = 7").await;
+    for sql in ["CREATE TABLE theirs (x)", "INSERT INTO theirs VALUES (1); PRAGMA application_id = 7"] {
+        by_hand(&folder, sql).await;
+        let before = contents(&folder);
+        assert!(refusal(open(options(&folder), &clock()).await).contains("another program"));
+        assert_eq!(contents(&folder), before);
+    }
+}
+
+#[tokio::test]
+async fn tables_of_another_program_that_are_still_in_its_log_are_refused() {
+    let folder = tempdir().unwrap();
+    let mut raw = raw_options(&folder.path().join("store.db")).create_if_missing(true).connect().await.unwrap();
+    raw.execute("PRAGMA journal_mode = WAL; CREATE TABLE theirs (x)").await.unwrap();
     let store = open(options(&folder), &clock()).await.unwrap();
     assert!(refusal(store.prepare(&PartitionConfig::default()).await).contains("another program"));
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused() {
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let folder = tempdir().unwrap();
     std::fs::write(options(&folder).path, "certainly no database, and longer than a header would have to be".repeat(9))
         .unwrap();
-    assert!(refusal(open(options(&folder), &clock()).await).contains("cannot be opened"));
+    let before = contents(&folder);
+    assert!(refusal(open(options(&folder), &clock()).await).contains("another program"));
+    assert_eq!(contents(&folder), before);
 }

@@ -1,7 +1,7 @@
 //! `leasehold doctor`: what is wrong, and how to mend it.
 //!
-//! The binary looks at the configuration and at the store's file, which need
-//! the engine, and hands its findings over; this asks the server.
+//! The binary looks at the configuration and at the store, which need the
+//! engine, and hands its findings over; this asks the server.
 
 use crate::connection::DEFAULT_URL;
 use crate::error::CliError;
@@ -31,6 +31,9 @@ pub struct DoctorArgs {
     /// The server's bearer token; otherwise the configuration's.
     #[arg(long, env = "LEASEHOLD_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
+    /// Also count the keys of a Valkey or Redis store by kind.
+    #[arg(long)]
+    pub keys: bool,
     /// Print JSON for programs.
     #[arg(long)]
     pub json: bool,

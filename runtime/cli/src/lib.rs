@@ -1,9 +1,9 @@
 //! The command line of `leasehold`: one file per subcommand.
 //!
 //! Most subcommands are a client of a running server ([`http_client`]) and
-//! [`run`] carries them out. `serve`, `demo` and the part of `doctor` that
-//! looks at files need the engine; the binary carries those out, and here are
-//! only their arguments.
+//! [`run`] carries them out. `serve`, `demo`, `migrate` and the part of `doctor`
+//! that looks at the store need the engine; the binary carries those out, and
+//! here are only their arguments.
 //!
 //! Data goes to standard output, a table for people or JSON for programs;
 //! everything else goes to the standard error output. A refusal ends with exit
@@ -17,6 +17,7 @@ mod error;
 pub mod http_client;
 mod inspect;
 mod list;
+mod migrate;
 pub mod output;
 mod payload;
 mod priority;
@@ -33,6 +34,7 @@ pub use doctor::DoctorArgs;
 pub use error::CliError;
 pub use inspect::InspectArgs;
 pub use list::ListArgs;
+pub use migrate::MigrateArgs;
 pub use priority::PriorityArgs;
 pub use replay::ReplayArgs;
 pub use serve::ServeArgs;
@@ -63,6 +65,8 @@ pub enum Command {
     DemoWorker(DemoWorkerArgs),
     /// Find out what is wrong and how to mend it.
     Doctor(DoctorArgs),
+    /// Bring the configured store up to date with this program.
+    Migrate(MigrateArgs),
     /// What a running server is asked.
     #[command(flatten)]
     Client(ClientCommand),

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod doctor;
 mod log;
+mod migrate;
 mod serve;
 
 use clap::Parser;
@@ -30,6 +31,7 @@ async fn dispatch(command: Command) -> ExitCode {
         Command::Demo(args) => demo::run(args).await,
         Command::DemoWorker(args) => demo::worker(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Migrate(args) => migrate::run(args).await,
         Command::Client(command) => leasehold_cli::run(command).await,
     }
 }

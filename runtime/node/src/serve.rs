@@ -36,9 +36,9 @@ enum ServeError {
     Insecure(#[from] InsecureListener),
     #[error("http.listen: {0}: {1}")]
     Listen(SocketAddr, io::Error),
-    #[error("store.{store}.url: empty, while store.kind is \"{store}\"; set it to the server's address, as {example}")]
-    NoAddress { store: &'static str, example: &'static str },
-    #[error("{0}")]
+    #[error(transparent)]
+    NoAddress(#[from] NoAddress),
+    #[error("{}", words(.0))]
     Engine(#[from] EngineError),
     #[error("signals cannot be received: {0}")]
     Signals(io::Error),
@@ -46,6 +46,23 @@ enum ServeError {
     Http(io::Error),
     #[error("told twice to stop, and stopped before everything under way had ended")]
     Impatient,
+}
+
+/// A store on a server whose address is not configured.
+#[derive(Debug, Error)]
+#[error("store.{store}.url: empty, while store.kind is \"{store}\"; set it to the server's address, as {example}")]
+pub struct NoAddress {
+    store: &'static str,
+    example: &'static str,
+}
+
+/// The words of a store stand for themselves; what kind of error they are is
+/// for programs.
+fn words(error: &EngineError) -> String {
+    match error {
+        EngineError::Transport { message, .. } => message.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// Serves until told to stop.
@@ -176,13 +193,8 @@ fn builder(config: &Config) -> Result<NodeBuilder, ServeError> {
     let builder = Node::builder().options(engine_options(config));
     Ok(match config.store.kind {
         StoreKind::Sqlite => builder.sqlite_with(sqlite_options(config)),
-        StoreKind::Postgres => builder.postgres(postgres_options(config).ok_or(ServeError::NoAddress {
-            store: "postgres",
-            example: "postgres://role:password@host:5432/database",
-        })?),
-        StoreKind::Redis => builder.redis(
-            redis_options(config).ok_or(ServeError::NoAddress { store: "redis", example: "redis://host:6379" })?,
-        ),
+        StoreKind::Postgres => builder.postgres(postgres_options(config)?),
+        StoreKind::Redis => builder.redis(redis_options(config)?),
         StoreKind::Memory => {
             tracing::warn!("the store is in memory: nothing outlives this process");
             builder.memory()
@@ -190,11 +202,12 @@ fn builder(config: &Config) -> Result<NodeBuilder, ServeError> {
     })
 }
 
-/// How the PostgreSQL store is opened; none without an address.
-pub fn postgres_options(config: &Config) -> Option<PostgresOptions> {
+/// How the PostgreSQL store is opened.
+pub fn postgres_options(config: &Config) -> Result<PostgresOptions, NoAddress> {
     let store = &config.store.postgres;
-    let url = Some(store.url.0.trim()).filter(|url| !url.is_empty())?;
-    Some(PostgresOptions {
+    let url = Some(store.url.0.trim()).filter(|url| !url.is_empty());
+    let url = url.ok_or(NoAddress { store: "postgres", example: "postgres://role:password@host:5432/database" })?;
+    Ok(PostgresOptions {
         schema: store.schema.clone(),
         pooler: store.pooler,
         readers: store.readers.get(),
@@ -202,11 +215,11 @@ pub fn postgres_options(config: &Config) -> Option<PostgresOptions> {
     })
 }
 
-/// How the Valkey or Redis store is opened; none without an address.
-pub fn redis_options(config: &Config) -> Option<RedisOptions> {
+/// How the Valkey or Redis store is opened.
+pub fn redis_options(config: &Config) -> Result<RedisOptions, NoAddress> {
     let store = &config.store.redis;
     let mut urls = store.url.0.split(',').map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned);
-    let first = urls.next()?;
+    let first = urls.next().ok_or(NoAddress { store: "redis", example: "redis://host:6379" })?;
     let mut options = RedisOptions {
         prefix: store.prefix.clone(),
         durability: match store.durability {
@@ -218,10 +231,11 @@ pub fn redis_options(config: &Config) -> Option<RedisOptions> {
         ..RedisOptions::new(first)
     };
     options.urls.extend(urls);
-    Some(options)
+    Ok(options)
 }
 
-fn sqlite_options(config: &Config) -> SqliteOptions {
+/// How the SQLite store is opened.
+pub fn sqlite_options(config: &Config) -> SqliteOptions {
     let store = &config.store;
     SqliteOptions {
         synchronous: match store.synchronous {
@@ -277,7 +291,7 @@ mod tests {
         assert_eq!(format!("{:?}", engine_options(&config)), format!("{:?}", EngineOptions::default()));
         assert_eq!(format!("{:?}", sqlite_options(&config)), format!("{:?}", SqliteOptions::new("leasehold.db")));
         assert_eq!(limits(&config.http), BodyLimits::default());
-        assert!(postgres_options(&config).is_none() && redis_options(&config).is_none());
+        assert!(postgres_options(&config).is_err() && redis_options(&config).is_err());
         let mut config = config;
         config.store.postgres.url.0 = "postgres://x/y".to_owned();
         config.store.redis.url.0 = "redis://x".to_owned();
