@@ -23,6 +23,7 @@ pub mod partition;
 pub mod policy;
 pub mod record;
 pub mod state;
+pub mod suspension;
 pub mod tags;
 pub mod time;
 pub mod token;
