@@ -33,7 +33,7 @@ mod revoke_lease;
 mod set_execution_tag;
 mod settle;
 mod store_renewal;
-mod text;
+pub(crate) mod text;
 mod wait_children;
 
 pub use admit::{Admit, AdmitOutcome};
