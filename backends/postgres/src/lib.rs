@@ -55,7 +55,7 @@ mod wire;
 mod write;
 
 pub use options::{PostgresOptions, Timeouts};
-pub use stats::Stats;
+pub use stats::{RecordedCommit, Stats};
 
 use async_trait::async_trait;
 use binds::Binds;
@@ -73,7 +73,7 @@ use open::Pools;
 use options::without_password;
 use pool::Transaction;
 use sqlx::postgres::PgRow;
-use stats::Counters;
+use stats::{Counters, Recorder};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use texts::Texts;
@@ -85,6 +85,7 @@ pub struct PostgresBackend {
     texts: Texts,
     clock: Option<Arc<dyn Clock>>,
     counters: Arc<Counters>,
+    recorder: Recorder,
     exclusive: bool,
     /// The last write found no room.
     full: AtomicBool,
@@ -115,6 +116,7 @@ impl PostgresBackend {
             texts,
             clock: options.clock,
             counters,
+            recorder: Recorder::default(),
             exclusive: options.exclusive,
             full: false.into(),
             url: without_password(&options.url),
@@ -124,6 +126,20 @@ impl PostgresBackend {
     /// What the store has done so far.
     pub fn stats(&self) -> Stats {
         self.counters.read()
+    }
+
+    /// Starts or stops keeping the statements of commits.
+    pub fn record_commits(&self, on: bool) {
+        self.recorder.switch(on);
+    }
+
+    /// Takes the commits recorded so far.
+    pub fn take_recorded(&self) -> Vec<RecordedCommit> {
+        self.recorder.take()
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     fn texts(&self) -> &Texts {

@@ -1,6 +1,8 @@
 //! How a PostgreSQL store is opened.
 
-use leasehold_backend::Clock;
+use crate::open;
+use leasehold_backend::{Clock, StoreResult};
+use sqlx::postgres::PgConnectOptions;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +93,18 @@ impl PostgresOptions {
             clock: None,
             exclusive: false,
         }
+    }
+
+    /// How the store makes its connections, for whoever wants to run its
+    /// statements without it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] for a URL that cannot be read.
+    ///
+    /// [`StoreError::Refused`]: leasehold_backend::StoreError::Refused
+    pub fn connect_options(&self) -> StoreResult<PgConnectOptions> {
+        open::connect_options(self)
     }
 }
 
