@@ -5,7 +5,7 @@ use super::account::Account;
 use super::play::Play;
 use super::server::Server;
 use super::spec::StoreSpec;
-use super::{Case, Scene};
+use super::{Case, Scene, nothing};
 use crate::kills::Fallible;
 use rand::Rng;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -17,12 +17,14 @@ pub const CASES: &[Case] = &[
         fault: "pg_terminate_backend",
         target: "postgres",
         promise: PROMISE,
+        obstacle: nothing,
         scene: || Ok(Box::new(Intruded { server: Server::postgres(None)?, intrude: terminate })),
     },
     Case {
         fault: "locks held",
         target: "postgres",
         promise: PROMISE,
+        obstacle: nothing,
         scene: || Ok(Box::new(Intruded { server: Server::postgres(None)?, intrude: lock })),
     },
 ];

@@ -4,7 +4,7 @@ use super::account::Account;
 use super::play::Play;
 use super::server::Server;
 use super::spec::Class;
-use super::{Case, Scene};
+use super::{Case, Scene, nothing};
 use crate::kills::Fallible;
 use leasehold_services::Flavour;
 use rand::Rng;
@@ -20,6 +20,7 @@ pub const CASES: &[Case] = &[
         fault: "store killed",
         target: "postgres",
         promise: "durable: nothing acknowledged is lost",
+        obstacle: nothing,
         scene: || Ok(Box::new(Killed { server: Server::postgres(None)?, lossy: false })),
     },
     Case {
@@ -27,6 +28,7 @@ pub const CASES: &[Case] = &[
         target: "valkey everysec",
         promise: "class acknowledged, appendfsync everysec: what was answered within two seconds before the kill, \
                   while the disk was slow, may be lost",
+        obstacle: nothing,
         scene: || {
             Ok(Box::new(Killed {
                 server: Server::redis(Flavour::Valkey, "everysec", Class::Acknowledged)?,
@@ -38,6 +40,7 @@ pub const CASES: &[Case] = &[
         fault: "store killed",
         target: "valkey fsynced",
         promise: "class fsynced: nothing acknowledged is lost",
+        obstacle: nothing,
         scene: || {
             Ok(Box::new(Killed { server: Server::redis(Flavour::Valkey, "everysec", Class::Fsynced)?, lossy: false }))
         },
@@ -46,6 +49,7 @@ pub const CASES: &[Case] = &[
         fault: "store killed",
         target: "redis always",
         promise: "class fsynced, appendfsync always: nothing acknowledged is lost",
+        obstacle: nothing,
         scene: || {
             Ok(Box::new(Killed { server: Server::redis(Flavour::Redis, "always", Class::Fsynced)?, lossy: false }))
         },

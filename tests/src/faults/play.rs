@@ -21,6 +21,7 @@ use leasehold_core::partition::PartitionConfig;
 use leasehold_services::wait_for;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -60,10 +61,9 @@ struct Caller {
 
 /// A node.
 struct Served {
-    process: Process,
+    /// None once it was ended.
+    process: Option<Process>,
     port: String,
-    /// It is stopped by a signal, so it says nothing.
-    frozen: bool,
 }
 
 /// A round under way.
@@ -107,8 +107,18 @@ impl Play {
     ///
     /// When it does not come to that.
     pub fn begin(seed: u64, store: &StoreSpec) -> Fallible<Self> {
-        let mut play = Self::new(seed)?;
-        let node = play.start_node(store, &[])?;
+        Self::new(seed)?.with_load(store, &[])
+    }
+
+    /// Adds a first node, run by `wrapper`, and a client that calls it, and
+    /// waits until something was acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// When it does not come to that.
+    pub fn with_load(self, store: &StoreSpec, wrapper: &[&str]) -> Fallible<Self> {
+        let mut play = self;
+        let node = play.start_node(store, wrapper)?;
         play.start_client(node)?;
         play.warm_up()?;
         Ok(play)
@@ -145,7 +155,7 @@ impl Play {
         let log = File::create(self.folder().join(format!("node-{number}.log")))?;
         let process = Process::start_under(wrapper, &["node", &spec], Some(log))?;
         match process.line(START_MAX) {
-            Line::Text(port) => self.nodes.push(Served { process, port, frozen: false }),
+            Line::Text(port) => self.nodes.push(Served { process: Some(process), port }),
             other => return Err(format!("node {number} did not start: {other:?}").into()),
         }
         Ok(number - 1)
@@ -184,14 +194,30 @@ impl Play {
         self.callers[client].process.tell(&port)
     }
 
-    /// The process of a node.
-    pub fn pid(&self, node: usize) -> u32 {
-        self.nodes[node].process.pid()
+    /// The process of a node; none when it has ended.
+    pub fn pid(&self, node: usize) -> Option<u32> {
+        self.nodes[node].process.as_ref().map(Process::pid)
     }
 
-    /// Notes that a node is stopped by a signal, or goes on.
-    pub fn set_frozen(&mut self, node: usize, frozen: bool) {
-        self.nodes[node].frozen = frozen;
+    /// Ends a node in order.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end so.
+    pub fn end_node(&mut self, node: usize) -> Fallible {
+        let ended = self.nodes[node].process.take().ok_or("the node has ended before")?;
+        end(ended, node + 1)
+    }
+
+    /// Sends a signal to a node.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there any more.
+    pub fn signal(&self, node: usize, signal: Signal) -> Fallible {
+        let process = self.nodes[node].process.as_ref().ok_or("the node has ended before")?;
+        let pid = i32::try_from(process.pid()).ok().and_then(Pid::from_raw).ok_or("a strange process id")?;
+        Ok(kill_process(pid, signal)?)
     }
 
     /// Lets time pass.
@@ -207,16 +233,15 @@ impl Play {
             if left.is_zero() {
                 return Ok(());
             }
-            // Nothing is said: this waits.
-            if self.nodes[0].process.line(left.min(LOOK)) == Line::Ended {
-                return Err("node 1 ended by itself".into());
-            }
+            self.runtime.block_on(self.clock.sleep(left.min(LOOK)));
         }
     }
 
     fn check_processes(&mut self) -> Fallible {
         for (index, node) in self.nodes.iter_mut().enumerate() {
-            if let Some(status) = node.process.ended()? {
+            if let Some(process) = &mut node.process
+                && let Some(status) = process.ended()?
+            {
                 return Err(format!("node {} ended by itself: {status}", index + 1).into());
             }
         }
@@ -282,12 +307,21 @@ impl Play {
     pub fn served_again(&mut self) -> Fallible {
         let since = self.now();
         self.until("an acknowledged create after the fault", SERVED_MAX, |play| {
-            let fresh = |ack: &Ack| matches!(ack, Ack::Created { duplicate: false, .. });
-            Ok(play.noted()?.any(|noted| noted.at > since && fresh(&noted.ack)))
+            Ok(play.noted()?.any(|noted| noted.at > since && is_fresh_create(&noted.ack)))
         })?;
         let took = u64::try_from(self.now() - since).unwrap_or_default();
         self.account.slowest = self.account.slowest.max(Duration::from_millis(took));
         Ok(())
+    }
+
+    /// How many calls so far were answered as `wanted` says, between two
+    /// times.
+    ///
+    /// # Errors
+    ///
+    /// When a log cannot be read.
+    pub fn answered(&mut self, from: i64, to: i64, wanted: fn(&Ack) -> bool) -> Fallible<u64> {
+        Ok(self.noted()?.filter(|noted| (from..=to).contains(&noted.at) && wanted(&noted.ack)).count() as u64)
     }
 
     /// Says that what is acknowledged between two times may be lost.
@@ -327,11 +361,8 @@ impl Play {
             }
         }
         for (index, node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
-            let mut process = node.process;
-            process.close_input();
-            let status = process.end(END_MAX, drop)?;
-            if !status.success() {
-                self.account.problems.push(format!("node {} ended with {status}", index + 1));
+            if let Some(process) = node.process {
+                end(process, index + 1)?;
             }
         }
         let found = self.runtime.block_on(judge(store, Promises { firm: &acks.0, loose: &acks.1 }))?;
@@ -357,6 +388,13 @@ impl Drop for Play {
             eprintln!("the files of this round are kept in {}", folder.keep().display());
         }
     }
+}
+
+/// Ends a node in order.
+fn end(mut node: Process, number: usize) -> Fallible {
+    node.close_input();
+    let status = node.end(END_MAX, drop)?;
+    if status.success() { Ok(()) } else { Err(format!("node {number} ended with {status}").into()) }
 }
 
 async fn judge(store: &StoreSpec, acks: Promises<'_>) -> Fallible<audit::Found> {
@@ -387,6 +425,21 @@ impl Caller {
         }
         Ok(())
     }
+}
+
+/// Whether it says that something new is stored.
+pub fn is_fresh_create(ack: &Ack) -> bool {
+    matches!(ack, Ack::Created { duplicate: false, .. })
+}
+
+/// Whether a create was refused for want of room, with the error that says so.
+pub fn is_create_refused_for_room(ack: &Ack) -> bool {
+    matches!(ack, Ack::Retried { op, code } if op.starts_with("create_execution") && code == "resource_exhausted")
+}
+
+/// Whether work that was there already went on.
+pub fn is_work_going_on(ack: &Ack) -> bool {
+    matches!(ack, Ack::Claimed { .. } | Ack::Completed { .. } | Ack::Failed { .. } | Ack::Replayed { .. })
 }
 
 /// A duration in the unit of options.

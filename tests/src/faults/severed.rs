@@ -7,7 +7,7 @@ use super::play::Play;
 use super::proxy::{Mode, Proxy};
 use super::server::Server;
 use super::spec::Class;
-use super::{Case, Scene};
+use super::{Case, Scene, nothing};
 use crate::kills::Fallible;
 use leasehold_services::Flavour;
 use rand::Rng;
@@ -18,24 +18,28 @@ pub const CASES: &[Case] = &[
         fault: "connections cut",
         target: "postgres",
         promise: PROMISE,
+        obstacle: nothing,
         scene: || Ok(Box::new(Severed { server: Server::postgres(None)?, late: false })),
     },
     Case {
         fault: "connections cut",
         target: "valkey",
         promise: PROMISE,
+        obstacle: nothing,
         scene: || Ok(Box::new(Severed { server: valkey()?, late: false })),
     },
     Case {
         fault: "commit lands late",
         target: "postgres",
         promise: PROMISE,
+        obstacle: nothing,
         scene: || Ok(Box::new(Severed { server: Server::postgres(None)?, late: true })),
     },
     Case {
         fault: "commit lands late",
         target: "valkey",
         promise: PROMISE,
+        obstacle: nothing,
         scene: || Ok(Box::new(Severed { server: valkey()?, late: true })),
     },
 ];
