@@ -83,6 +83,8 @@ pub struct Client {
     pub slot: Arc<Slot>,
     /// Who is told.
     pub listener: Arc<dyn CommitListener>,
+    /// Of which start of the slot the changes are.
+    pub turn: u64,
 }
 
 /// How partitions reach the committer.
@@ -93,8 +95,9 @@ pub struct CommitterHandle {
 
 impl CommitterHandle {
     /// Tells the committer that a slot has something. Each partition does so
-    /// at most once until it was taken, so the channel holds at most one
-    /// entry per partition.
+    /// at most once until it was taken or the slot was started over, which it
+    /// is after a failed commit of its own; what was said before that takes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -149,12 +152,12 @@ impl Committer {
         let mut ready = Vec::new();
         let most = self.env.options.commit_parts.max(1);
         while self.receiver.recv_many(&mut ready, most).await > 0 {
-            // By partition, each once: a partition restarted meanwhile has a
+            // By partition, each once: an actor that replaced another has a
             // new slot, and the old one is poisoned or empty.
             let mut jobs = BTreeMap::new();
             let mut doubles = Vec::new();
             for (partition, client) in ready.drain(..) {
-                let Some((commit, part)) = client.slot.take() else { continue };
+                let Some((commit, part)) = client.slot.take(client.turn) else { continue };
                 let job = Job { partition, commit, client, part };
                 if let Some(earlier) = jobs.insert(partition, job) {
                     doubles.push(earlier);

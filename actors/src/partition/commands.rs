@@ -139,6 +139,11 @@ impl State {
                 Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
             }
         }
+        // The command that goes alone was among them, if it was waiting for
+        // its records; the next one must not wait for it.
+        if self.alone_now == Alone::Loading {
+            self.alone_now = Alone::Nobody;
+        }
     }
 
     /// Decides a command whose records are at hand.

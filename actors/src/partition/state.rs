@@ -212,7 +212,7 @@ impl State {
         }
         if staged.announce {
             let listener = Arc::new(Listener { actor: self.myself.clone(), life: self.life });
-            let client = Client { slot: self.slot.clone(), listener };
+            let client = Client { slot: self.slot.clone(), listener, turn: staged.turn };
             if self.committer.announce(self.partition, client).is_err() {
                 // The node is going down; what was staged is never told.
                 self.lose();
