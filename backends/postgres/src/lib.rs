@@ -43,6 +43,7 @@ pub mod inbox;
 mod open;
 mod options;
 mod ownership;
+mod place;
 mod pool;
 mod prepare;
 mod read;
@@ -68,6 +69,7 @@ use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
 use leasehold_core::time::TimestampMs;
 use open::Pools;
 use options::without_password;
+use place::Place;
 use pool::Transaction;
 use sqlx::postgres::PgRow;
 use stats::Counters;
@@ -85,6 +87,7 @@ pub struct PostgresBackend {
     exclusive: bool,
     /// The last write found no room.
     full: AtomicBool,
+    place: Place,
     url: String,
 }
 
@@ -114,6 +117,7 @@ impl PostgresBackend {
             counters,
             exclusive: options.exclusive,
             full: false.into(),
+            place: Place::default(),
             url: without_password(&options.url),
         })
     }
@@ -129,6 +133,10 @@ impl PostgresBackend {
 
     fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The time to go by, where it is not the server's.
