@@ -4,12 +4,19 @@
 //!
 //! * *Busy*: the batch is tried again unchanged, a few times, with growing
 //!   pauses.
-//! * *Permanent* or *full*: the batch is halved until the part that causes it stands
+//! * *Permanent*: the batch is halved until the part that causes it stands
 //!   alone; that part fails, the others go through.
+//! * *Full*: the parts that add executions fail, and their partitions refuse
+//!   the creates and decide the rest again. The other parts are sent again
+//!   without them; if there is no room for these either, they are halved.
 //! * *Unknown*: the partitions of the batch are taken anew, which shuts the
 //!   late commit out; then the store tells which parts landed.
 //! * *Refused*: somebody else owns the partition; its actor stops.
+//!
+//! A store that answers part by part gets each part that failed treated by its
+//! own error; the others are done.
 
+use crate::engine::store_error::engine_error;
 use crate::env::Env;
 use crate::slot::Slot;
 use leasehold_backend::{Batch, Part, PartOutcome, StoreError};
@@ -44,12 +51,23 @@ pub enum Settled {
         error: EngineError,
         /// A new epoch, where one was taken.
         epoch: Option<u64>,
-        /// Whether one of its commands caused it, so that the others deserve
-        /// another try.
-        poisonous: bool,
+        /// Which of its commands deserve another try.
+        blame: Blame,
     },
     /// Somebody else owns the partition.
     Lost,
+}
+
+/// What about a commit made it fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// Nothing: the store did not answer as it should.
+    Nothing,
+    /// One of its commands; the others deserve another try.
+    Command,
+    /// The executions it adds: the store has no room for them, and may have
+    /// some for the rest.
+    Growth,
 }
 
 /// Whoever is told what became of commits.
@@ -65,6 +83,8 @@ pub struct Client {
     pub slot: Arc<Slot>,
     /// Who is told.
     pub listener: Arc<dyn CommitListener>,
+    /// Of which start of the slot the changes are.
+    pub turn: u64,
 }
 
 /// How partitions reach the committer.
@@ -75,8 +95,9 @@ pub struct CommitterHandle {
 
 impl CommitterHandle {
     /// Tells the committer that a slot has something. Each partition does so
-    /// at most once until it was taken, so the channel holds at most one
-    /// entry per partition.
+    /// at most once until it was taken or the slot was started over, which it
+    /// is after a failed commit of its own; what was said before that takes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -95,6 +116,21 @@ pub struct Committer {
     nonce: u64,
     seq: u64,
     receiver: mpsc::UnboundedReceiver<(u16, Client)>,
+}
+
+/// Parts that go out together, and how often they have been sent unchanged.
+struct Round {
+    jobs: Vec<Job>,
+    tries: u32,
+}
+
+/// Whether a batch already counts among those of this committer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// The store answered for other parts of it.
+    Done,
+    /// Only if it landed.
+    Open,
 }
 
 struct Job {
@@ -116,12 +152,12 @@ impl Committer {
         let mut ready = Vec::new();
         let most = self.env.options.commit_parts.max(1);
         while self.receiver.recv_many(&mut ready, most).await > 0 {
-            // By partition, each once: a partition restarted meanwhile has a
+            // By partition, each once: an actor that replaced another has a
             // new slot, and the old one is poisoned or empty.
             let mut jobs = BTreeMap::new();
             let mut doubles = Vec::new();
             for (partition, client) in ready.drain(..) {
-                let Some((commit, part)) = client.slot.take() else { continue };
+                let Some((commit, part)) = client.slot.take(client.turn) else { continue };
                 let job = Job { partition, commit, client, part };
                 if let Some(earlier) = jobs.insert(partition, job) {
                     doubles.push(earlier);
@@ -138,71 +174,112 @@ impl Committer {
     }
 
     async fn commit(&mut self, jobs: Vec<Job>) {
-        // Halves wait on the stack rather than in nested calls.
-        let mut stack = vec![jobs];
-        while let Some(jobs) = stack.pop() {
+        // What is left of a batch waits on the stack rather than in nested
+        // calls.
+        let mut stack = vec![Round { jobs, tries: 1 }];
+        while let Some(Round { jobs, tries }) = stack.pop() {
             let parts = jobs.iter().map(|job| job.part.clone()).collect();
             let batch = Batch { node: self.node, seq: self.seq, parts };
-            match self.attempt(&batch).await {
+            match self.env.backend.commit(&batch).await {
                 Ok(outcomes) => {
                     self.seq += 1;
-                    for (job, outcome) in jobs.iter().zip(outcomes) {
-                        match outcome {
-                            PartOutcome::Applied => job.tell(Settled::Durable),
-                            PartOutcome::Refused => job.tell(Settled::Lost),
-                        }
+                    let (busy, unknown) = self.tell(jobs, outcomes);
+                    if !unknown.is_empty() {
+                        let parts = unknown.iter().map(|job| job.part.clone()).collect();
+                        self.resolve(&unknown, &Batch { parts, ..batch }, Count::Done).await;
                     }
-                }
-                Err(
-                    StoreError::Permanent { .. }
-                    | StoreError::Full { .. }
-                    | StoreError::Corrupt(_)
-                    | StoreError::Refused { .. },
-                ) if jobs.len() > 1 => {
-                    let mut first = jobs;
-                    let second = first.split_off(first.len() / 2);
-                    stack.push(second);
-                    stack.push(first);
+                    if !busy.is_empty() {
+                        stack.extend(self.pause(Round { jobs: busy, tries }).await);
+                    }
                 }
                 Err(StoreError::Busy { message }) => {
-                    tracing::warn!(message, "the store stayed busy");
-                    for job in &jobs {
-                        job.fail(ContentionKind::RetryExhausted.into(), false);
-                    }
+                    tracing::debug!(message, "the store is busy");
+                    stack.extend(self.pause(Round { jobs, tries }).await);
                 }
                 Err(StoreError::Unknown { message }) => {
                     tracing::warn!(message, "a commit's outcome is unknown; taking its partitions anew");
-                    self.resolve(&jobs, &batch).await;
+                    self.resolve(&jobs, &batch, Count::Open).await;
+                }
+                Err(StoreError::Full { message }) if jobs.len() > 1 && jobs.iter().any(|job| job.part.grows()) => {
+                    let (growing, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.part.grows());
+                    for job in &growing {
+                        self.refuse(job, StoreError::full(message.clone()));
+                    }
+                    if !others.is_empty() {
+                        stack.push(Round { jobs: others, tries: 1 });
+                    }
+                }
+                Err(error) if jobs.len() > 1 => {
+                    tracing::debug!(%error, "a batch was refused; halving it");
+                    let mut first = jobs;
+                    let second = first.split_off(first.len() / 2);
+                    stack.push(Round { jobs: second, tries: 1 });
+                    stack.push(Round { jobs: first, tries: 1 });
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a commit was refused for good");
-                    let error = crate::engine::store_error::engine_error("commit", self.env.backend.tag(), error);
                     for job in &jobs {
-                        job.fail(error.clone(), true);
+                        self.refuse(job, error.clone());
                     }
                 }
             }
         }
     }
 
-    async fn attempt(&self, batch: &Batch) -> Result<Vec<PartOutcome>, StoreError> {
-        let mut pause = BUSY_PAUSE;
-        for _ in 1..BUSY_TRIES {
-            match self.env.backend.commit(batch).await {
-                Err(StoreError::Busy { message }) => {
-                    tracing::debug!(message, "the store is busy");
-                    self.env.clock.sleep(pause).await;
-                    pause *= 2;
+    /// Tells partitions what became of their parts; those whose part found
+    /// the store busy, and those of whose part nobody knows, come back.
+    fn tell(&self, jobs: Vec<Job>, outcomes: Vec<PartOutcome>) -> (Vec<Job>, Vec<Job>) {
+        let (mut busy, mut unknown) = (Vec::new(), Vec::new());
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            match outcome {
+                PartOutcome::Applied => job.tell(Settled::Durable),
+                PartOutcome::Refused => job.tell(Settled::Lost),
+                PartOutcome::Failed(StoreError::Busy { message }) => {
+                    tracing::debug!(partition = job.partition, message, "the store is busy");
+                    busy.push(job);
                 }
-                other => return other,
+                PartOutcome::Failed(StoreError::Unknown { message }) => {
+                    tracing::warn!(partition = job.partition, message, "the outcome of a part is unknown");
+                    unknown.push(job);
+                }
+                PartOutcome::Failed(error) => self.refuse(&job, error),
             }
         }
-        self.env.backend.commit(batch).await
+        (busy, unknown)
+    }
+
+    /// Lets a busy store rest before the same is sent again; nothing is left
+    /// to send once it has been busy too often.
+    async fn pause(&self, round: Round) -> Option<Round> {
+        let Round { jobs, tries } = round;
+        if tries == BUSY_TRIES {
+            tracing::warn!("the store stayed busy");
+            for job in &jobs {
+                job.fail(ContentionKind::RetryExhausted.into(), Blame::Nothing);
+            }
+            return None;
+        }
+        self.env.clock.sleep(BUSY_PAUSE * 2_u32.pow(tries - 1)).await;
+        Some(Round { jobs, tries: tries + 1 })
+    }
+
+    /// Ends a commit that the store refuses for a reason of its own.
+    fn refuse(&self, job: &Job, error: StoreError) {
+        let blame = match &error {
+            StoreError::Full { message } if job.part.grows() => {
+                tracing::warn!(partition = job.partition, message, "the store has no room for new executions");
+                Blame::Growth
+            }
+            _ => {
+                tracing::error!(partition = job.partition, %error, "a commit was refused for good");
+                Blame::Command
+            }
+        };
+        job.fail(engine_error("commit", self.env.backend.tag(), error), blame);
     }
 
     /// Shuts out a commit that may still be on its way, and finds out what
     /// landed of it.
-    async fn resolve(&mut self, jobs: &[Job], batch: &Batch) {
+    async fn resolve(&mut self, jobs: &[Job], batch: &Batch, count: Count) {
         let partitions: Vec<_> = jobs.iter().map(|job| job.partition).collect();
         let floor = u64::try_from(self.env.time.now().0).unwrap_or(0);
         let mut pause = BUSY_PAUSE;
@@ -214,7 +291,7 @@ impl Committer {
             };
             match answer {
                 Ok((taken, landed)) => {
-                    if landed.iter().any(|landed| *landed) {
+                    if count == Count::Open && landed.iter().any(|landed| *landed) {
                         self.seq += 1;
                     }
                     let epochs: BTreeMap<_, _> = taken.iter().map(|taken| (taken.partition, taken.epoch)).collect();
@@ -230,7 +307,7 @@ impl Committer {
                                 job.tell(Settled::Failed {
                                     error: EngineError::OutcomeUnknown { op: "commit" },
                                     epoch: Some(epoch),
-                                    poisonous: false,
+                                    blame: Blame::Nothing,
                                 });
                             }
                         }
@@ -260,8 +337,8 @@ impl Job {
         self.client.listener.settled(self.commit, settled);
     }
 
-    fn fail(&self, error: EngineError, poisonous: bool) {
+    fn fail(&self, error: EngineError, blame: Blame) {
         self.client.slot.poison();
-        self.client.listener.settled(self.commit, Settled::Failed { error, epoch: None, poisonous });
+        self.client.listener.settled(self.commit, Settled::Failed { error, epoch: None, blame });
     }
 }

@@ -32,6 +32,8 @@ pub struct EngineOptions {
     pub permits_holders: usize,
     /// Commands a node holds at once, of callers without a lease.
     pub permits_node: usize,
+    /// Creates of one namespace a node holds at once.
+    pub permits_namespace: usize,
     /// How long a caller waits for a permit.
     pub permit_wait: Duration,
     /// After this long an undecided command is dropped.
@@ -63,6 +65,7 @@ impl Default for EngineOptions {
             permits_partition: 1024,
             permits_holders: 1024,
             permits_node: 16_384,
+            permits_namespace: 8192,
             permit_wait: Duration::from_secs(1),
             command_deadline: Duration::from_secs(30),
             claim_batch: 16,

@@ -1,10 +1,10 @@
 //! The router: from an operation to its partition's actor and back.
 
 use crate::delivery::ClaimInbox;
-use crate::engine::store_error::FULL_RETRY_MS;
+use crate::engine::store_error::full;
 use crate::env::Env;
 use crate::partition::{ClaimRequest, PartitionHandle, PartitionMsg, Submit};
-use crate::permits;
+use crate::permits::{self, NamespacePermits};
 use crate::routes::Routes;
 use leasehold_contract::{EngineResult, Task};
 use leasehold_core::command::{Command, Operation, Reply};
@@ -30,6 +30,7 @@ struct Inner {
     draining: AtomicBool,
     under_way: AtomicUsize,
     quiet: Notify,
+    namespaces: NamespacePermits,
 }
 
 /// Counts a call as under way while it lives.
@@ -46,12 +47,14 @@ impl Drop for UnderWay<'_> {
 impl Router {
     /// A router over a route table.
     pub fn new(env: Arc<Env>, routes: Arc<Routes>) -> Self {
+        let namespaces = NamespacePermits::new(env.options.permits_namespace, env.options.permit_wait);
         let inner = Inner {
             env,
             routes,
             draining: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
             quiet: Notify::new(),
+            namespaces,
         };
         Self { inner: Arc::new(inner) }
     }
@@ -84,8 +87,8 @@ impl Router {
             let partition = command.execution_id().partition();
             return Err(EngineError::PartitionUnavailable { partition, retry_after_ms: 1000 });
         }
-        if matches!(command, Command::CreateExecution(_) | Command::Admit(_)) && self.inner.env.backend.is_full() {
-            return Err(EngineError::ResourceExhausted { pool: "store", max: 0, retry_after_ms: Some(FULL_RETRY_MS) });
+        if command.grows() && self.inner.env.backend.is_full() {
+            return Err(full());
         }
         Ok(class)
     }
@@ -145,9 +148,16 @@ impl Router {
         }
         let handle = self.handle(partition)?;
         let env = &self.inner.env;
-        let permit = handle.permits().acquire(class, commands.len(), env.clock.as_ref()).await?;
+        let clock = env.clock.as_ref();
+        // The namespace's first: while a tenant waits for its own bound it
+        // holds nothing that others wait for.
+        let share = self.inner.namespaces.acquire(commands.iter().map(|(command, _)| command), clock).await?;
+        let own = handle.permits().acquire(class, commands.len(), clock).await?;
+        let mut permit = match (own, share) {
+            (Some(own), Some(share)) => Some(own.and(share)),
+            (own, share) => own.or(share),
+        };
         let deadline = env.clock.monotonic() + env.options.command_deadline;
-        let mut permit = permit;
         let mut submits = Vec::with_capacity(commands.len());
         let mut waiting = Vec::with_capacity(commands.len());
         for ((command, known_absent), under_way) in commands.into_iter().zip(under_way) {

@@ -34,6 +34,8 @@ struct Inner {
     staged: Merged,
     queued: bool,
     poisoned: bool,
+    /// How often it was started over.
+    turn: u64,
 }
 
 /// What staging did.
@@ -43,6 +45,8 @@ pub struct Staged {
     pub commit: u64,
     /// Whether the committer must be told.
     pub announce: bool,
+    /// What it must be told, to take what is staged.
+    pub turn: u64,
     /// Rows staged for that commit so far.
     pub rows: usize,
 }
@@ -62,6 +66,7 @@ impl Slot {
                 staged: Merged::default(),
                 queued: false,
                 poisoned: false,
+                turn: 0,
             }),
         }
     }
@@ -77,7 +82,7 @@ impl Slot {
         inner.staged.absorb(changes);
         let announce = !inner.queued;
         inner.queued = true;
-        Staged { commit: inner.commit, announce, rows: inner.staged.rows() }
+        Staged { commit: inner.commit, announce, turn: inner.turn, rows: inner.staged.rows() }
     }
 
     /// The commit that would take changes staged now.
@@ -90,9 +95,14 @@ impl Slot {
         self.lock().epoch
     }
 
-    /// Takes what is staged, with its number. Nothing after a failure.
-    pub fn take(&self) -> Option<(u64, Part)> {
+    /// Takes what is staged, with its number. Nothing after a failure, and
+    /// nothing for whoever was told before the slot was started over: the one
+    /// who listens there is not the one who waits for what is staged now.
+    pub fn take(&self, turn: u64) -> Option<(u64, Part)> {
         let mut inner = self.lock();
+        if inner.turn != turn {
+            return None;
+        }
         inner.queued = false;
         if inner.poisoned || inner.staged.is_empty() {
             return None;
@@ -135,5 +145,30 @@ impl Slot {
         inner.staged.take();
         inner.queued = false;
         inner.poisoned = false;
+        inner.turn += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(number: i64) -> ChangeSet {
+        ChangeSet { inbox: vec![number], ..ChangeSet::default() }
+    }
+
+    #[test]
+    fn word_from_before_a_new_start_takes_nothing_and_leaves_it_to_the_next() {
+        let slot = Slot::new(1, 10, 7);
+        let before = slot.stage(changes(1), TimestampMs(1));
+        slot.poison();
+        assert!(slot.take(before.turn).is_none());
+        let unheard = slot.stage(changes(2), TimestampMs(1));
+        slot.reset(11);
+        let after = slot.stage(changes(3), TimestampMs(2));
+        assert!(unheard.announce && after.announce);
+        assert!(slot.take(unheard.turn).is_none());
+        let (commit, part) = slot.take(after.turn).unwrap();
+        assert_eq!((commit, part.expected.epoch), (after.commit, 11));
     }
 }

@@ -11,6 +11,7 @@ mod ci;
 mod conformance;
 mod differential;
 mod failure;
+mod faults;
 mod kills;
 mod mutants;
 mod nightly;
@@ -39,13 +40,15 @@ usage: cargo xtask <command>
                              the same programs on every store and on the memory model
   sim --seeds N [--from S]   the seeded simulation
   kills --rounds N           kill -9 of a node under load, and the account afterwards
+  faults --rounds N [--only NAME] [--seed S] [--json]
+                             stores that die, hang, fill up and forget under a node with a load
   bench NAME|all [args...]   one benchmark, or each in turn
   mutants [--list] [NAME..]  apply each patch of tests/mutants and see the tests notice
   services -- COMMAND...     runs a command with private PostgreSQL, Redis, Valkey and Valkey
                              Cluster, named to it by LEASEHOLD_TEST_POSTGRES, _REDIS,
                              _VALKEY and _VALKEY_CLUSTER
   tidy                       the rules for sources that no compiler checks
-  nightly                    long simulation, many kills, all benchmarks, all mutants";
+  nightly                    long simulation, many kills and faults, all benchmarks, all mutants";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -74,6 +77,7 @@ fn dispatch(args: &[String]) -> Outcome {
         "differential" => differential::run(&workspace, rest),
         "sim" => sim::run(&workspace, rest),
         "kills" => kills::run(&workspace, rest),
+        "faults" => faults::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
         "mutants" => mutants::run(&workspace, rest),
         "services" => services::run(&workspace, rest),

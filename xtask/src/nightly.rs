@@ -3,12 +3,13 @@
 use crate::failure::{Failure, Outcome};
 use crate::steps::{self, OnFailure, Step};
 use crate::workspace::Workspace;
-use crate::{bench, kills, mutants, services, sim};
+use crate::{bench, faults, kills, mutants, services, sim};
 
 const SIM_SEEDS: &str = "2000";
 const KILL_ROUNDS: &str = "50";
+const FAULT_ROUNDS: &str = "20";
 
-/// Runs the long simulation, many kills, all benchmarks and all mutants.
+/// Runs the long simulation, many kills and faults, all benchmarks and all mutants.
 pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     if !args.is_empty() {
         return Err(Failure::usage("nightly"));
@@ -18,6 +19,7 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         Step::new("build release", || workspace.build_release()),
         Step::new("sim", || sim::run_built(workspace, &["--seeds".into(), SIM_SEEDS.into()])),
         Step::new("kills", || kills::run_built(workspace, &["--rounds".into(), KILL_ROUNDS.into()])),
+        Step::new("faults", || faults::run_built(workspace, &["--rounds".into(), FAULT_ROUNDS.into()])),
         Step::new("bench", || bench::run(workspace, &["all".into()])),
         Step::new("mutants", || mutants::run(workspace, &[])),
     ];

@@ -90,10 +90,12 @@ impl EngineHandle {
     }
 
     /// Says that an outside writer has committed something to the inbox, so
-    /// that it is taken in at once rather than with the next sweep. May be
-    /// left out, and may be said too often.
+    /// that it is taken in at once rather than with the next sweep, also where
+    /// another node on the store has to do it. May be left out, and may be
+    /// said too often.
     pub fn announce(&self) {
         self.env.announcements.hint();
+        self.env.backend.announce();
     }
 
     /// Durable events of this node from now on; none on a handle without a

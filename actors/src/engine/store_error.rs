@@ -5,7 +5,12 @@ use leasehold_core::error::{BackendErrorKind, ContentionKind, EngineError};
 use leasehold_core::handle::BackendTag;
 
 /// When to ask a full store again.
-pub(crate) const FULL_RETRY_MS: u64 = 1000;
+const FULL_RETRY_MS: u64 = 1000;
+
+/// What a create is told while the store has no room.
+pub(crate) const fn full() -> EngineError {
+    EngineError::ResourceExhausted { pool: "store", max: 0, retry_after_ms: Some(FULL_RETRY_MS) }
+}
 
 /// Names the operation and the store in a failed store call.
 ///
@@ -15,9 +20,7 @@ pub(crate) fn engine_error(op: &'static str, backend: BackendTag, error: StoreEr
     match error {
         StoreError::Busy { .. } => ContentionKind::RetryExhausted.into(),
         StoreError::Unknown { .. } => EngineError::OutcomeUnknown { op },
-        StoreError::Full { .. } => {
-            EngineError::ResourceExhausted { pool: "store", max: 0, retry_after_ms: Some(FULL_RETRY_MS) }
-        }
+        StoreError::Full { .. } => full(),
         StoreError::Corrupt(error) => error,
         StoreError::Permanent { message } | StoreError::Refused { message } => {
             EngineError::Transport { backend: backend.as_str(), kind: BackendErrorKind::Other, message }

@@ -6,14 +6,13 @@ use crate::dispatcher::{DispatcherActor, DispatcherArgs, DispatcherHandle};
 use crate::env::Env;
 use crate::inbox::{InboxActor, InboxArgs};
 use crate::partition::{PartitionActor, PartitionArgs, PartitionHandle, PartitionMsg};
-use crate::permits::Permits;
+use crate::permits::{NodePermits, Permits};
 use crate::routes::Routes;
 use leasehold_backend::{StoreResult, Taken};
 use leasehold_core::ids::NodeId;
 use ractor::{Actor, ActorCell, ActorId, ActorRef, SpawnErr};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// Registers a node and takes what is free.
 pub(super) async fn register(env: &Arc<Env>, node: NodeId, nonce: u64, partitions: &[u16]) -> StoreResult<Vec<Taken>> {
@@ -59,7 +58,7 @@ pub(super) struct Life {
     committer_task: tokio::task::AbortHandle,
     heartbeat: tokio::task::AbortHandle,
     partitions: BTreeMap<u16, ActorCell>,
-    node_permits: Arc<Semaphore>,
+    node_permits: NodePermits,
 }
 
 impl Life {
@@ -103,7 +102,7 @@ impl Life {
             committer_task,
             heartbeat,
             partitions: BTreeMap::new(),
-            node_permits: Arc::new(Semaphore::new(args.env.options.permits_node)),
+            node_permits: NodePermits::new(args.env.options.permits_node),
         })
     }
 
@@ -136,7 +135,6 @@ impl Life {
             options.permits_partition,
             options.permits_holders,
             self.node_permits.clone(),
-            options.permits_node,
             options.permit_wait,
         );
         self.partitions.insert(partition, actor.get_cell());

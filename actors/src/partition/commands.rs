@@ -4,6 +4,7 @@ use super::leases::MemoryRenewal;
 use super::release::{Release, answer};
 use super::state::{Alone, Parked, State};
 use super::{PartitionMsg, Submit};
+use crate::engine::store_error;
 use leasehold_backend::{Loaded, StoreResult};
 use leasehold_contract::EngineResult;
 use leasehold_core::command::{self, Command, Renewed, Reply};
@@ -103,7 +104,7 @@ impl State {
             }
             Err(error) => {
                 tracing::warn!(partition = self.partition, %error, "a load failed");
-                let error = crate::engine::store_error::engine_error("load", self.env.backend.tag(), error);
+                let error = store_error::engine_error("load", self.env.backend.tag(), error);
                 self.fail_parked(&error);
             }
         }
@@ -138,6 +139,11 @@ impl State {
                 Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
             }
         }
+        // The command that goes alone was among them, if it was waiting for
+        // its records; the next one must not wait for it.
+        if self.alone_now == Alone::Loading {
+            self.alone_now = Alone::Nobody;
+        }
     }
 
     /// Decides a command whose records are at hand.
@@ -147,6 +153,12 @@ impl State {
             let elapsed_ms = u64::try_from(self.env.options.command_deadline.as_millis()).unwrap_or(u64::MAX);
             let op = submit.command.name();
             answer(submit, Err(EngineError::Timeout { op, elapsed_ms }));
+            return;
+        }
+        // The router asked the same, before the store turned out to be full.
+        if submit.command.grows() && self.env.backend.is_full() {
+            self.alone_decided(0);
+            answer(submit, Err(store_error::full()));
             return;
         }
         if let Some(renewed) = self.renew_from_memory(&submit.command) {
@@ -211,6 +223,14 @@ impl State {
                 Some(Reply::RenewLease(Renewed { expires_at, lease_epoch: fence.lease_epoch }))
             }
             MemoryRenewal::MustCommit => None,
+        }
+    }
+
+    /// Decides what was in a failed commit again, before anything that came
+    /// later.
+    pub(super) fn retry_together(&mut self, parked: Vec<Parked>) {
+        for parked in parked.into_iter().rev() {
+            self.parked.push_front(parked);
         }
     }
 

@@ -1,7 +1,9 @@
 //! What waits for a commit: answers, tasks, events, watchers. Nothing escapes
 //! before the change it rests on is durable.
 
+use super::state::Parked;
 use super::{ClaimRequest, ClaimSink, Submit};
+use crate::committer::Blame;
 use leasehold_contract::{EngineResult, Task};
 use leasehold_core::command::Reply;
 use leasehold_core::error::EngineError;
@@ -52,6 +54,41 @@ impl Release {
 pub fn answer(submit: Submit, outcome: EngineResult<Reply>) {
     drop(submit.permit);
     drop(submit.port.send(outcome));
+}
+
+/// What becomes of those whose commit failed and who deserve another try.
+#[derive(Default)]
+pub struct Verdict {
+    /// Commands to be decided again one by one.
+    pub alone: Vec<Submit>,
+    /// Commands and claims to be decided again together.
+    pub together: Vec<Parked>,
+}
+
+/// Fails those who are to blame for a failed commit, and everybody if nobody
+/// is. Events and ends that did not come to be are forgotten.
+pub fn judge(waiting: Vec<Release>, error: &EngineError, blame: Blame) -> Verdict {
+    let mut verdict = Verdict::default();
+    let grows = |release: &Release| matches!(release, Release::Answer { submit, .. } if submit.command.grows());
+    let growth = blame == Blame::Growth && waiting.iter().any(grows);
+    for release in waiting {
+        match release {
+            release if growth && grows(&release) => release.fail(error),
+            Release::Answer { submit, .. } if growth => verdict.together.push(Parked::Command(submit)),
+            Release::Tasks { sink, request, .. } if growth => {
+                verdict.together.push(Parked::Claim(request, sink, Vec::new()));
+            }
+            Release::Answer { submit, .. } if blame != Blame::Nothing => verdict.alone.push(*submit),
+            other => other.fail(error),
+        }
+    }
+    // A single command that failed alone is the one that causes it.
+    if verdict.alone.len() == 1 {
+        for submit in verdict.alone.drain(..) {
+            answer(submit, Err(error.clone()));
+        }
+    }
+    verdict
 }
 
 /// What waits, by the commit it waits for.

@@ -3,7 +3,7 @@
 
 use super::hot::Hot;
 use super::leases::LeaseTable;
-use super::release::{Release, Waiting, answer};
+use super::release::{self, Release, Waiting, answer};
 use super::window::Window;
 use super::{ClaimRequest, ClaimSink, Listener, PartitionArgs, PartitionMsg, Submit};
 use crate::committer::{Client, CommitterHandle, Settled};
@@ -212,7 +212,7 @@ impl State {
         }
         if staged.announce {
             let listener = Arc::new(Listener { actor: self.myself.clone(), life: self.life });
-            let client = Client { slot: self.slot.clone(), listener };
+            let client = Client { slot: self.slot.clone(), listener, turn: staged.turn };
             if self.committer.announce(self.partition, client).is_err() {
                 // The node is going down; what was staged is never told.
                 self.lose();
@@ -287,11 +287,13 @@ impl State {
         }
         match settled {
             Settled::Durable | Settled::Recovered { .. } => self.became_durable(commit),
-            Settled::Failed { error, epoch, poisonous } => {
+            Settled::Failed { error, epoch, blame } => {
                 tracing::warn!(partition = self.partition, commit, %error, "a commit failed; reloading");
-                let again = self.fail_waiting(&error, poisonous);
+                let waiting = self.waiting.take_all();
+                let verdict = release::judge(waiting, &error, blame);
                 self.restart(epoch);
-                self.retry_alone(again);
+                self.retry_together(verdict.together);
+                self.retry_alone(verdict.alone);
             }
             Settled::Lost => {
                 tracing::warn!(partition = self.partition, "the partition has another owner");
@@ -325,25 +327,6 @@ impl State {
             drop(port.send(Ok(state)));
         }
         self.hot.forget(id, self.durable);
-    }
-
-    /// Fails everything that waits. Where one command of the commit caused
-    /// it, the commands come back, to be decided one by one.
-    fn fail_waiting(&mut self, error: &EngineError, poisonous: bool) -> Vec<Submit> {
-        let mut again = Vec::new();
-        for release in self.waiting.take_all() {
-            match release {
-                Release::Answer { submit, .. } if poisonous => again.push(*submit),
-                other => other.fail(error),
-            }
-        }
-        // A single command that failed alone is the one that causes it.
-        if again.len() == 1 {
-            for submit in again.drain(..) {
-                answer(submit, Err(error.clone()));
-            }
-        }
-        again
     }
 
     /// Gives the partition up.

@@ -4,5 +4,7 @@ mod commits;
 mod fixture;
 mod inbox;
 mod leases;
+mod parts;
 mod recovery;
+mod room;
 mod work;

@@ -5,6 +5,7 @@ use leasehold_backend::Backend;
 use leasehold_contract::{CommandSource, CompleteExecution, Executions, Leases, Work};
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::error::EngineError;
+use leasehold_core::ids::Namespace;
 use leasehold_core::time::TimestampMs;
 use leasehold_memory::CommitFault;
 
@@ -55,6 +56,40 @@ async fn a_flood_of_creates_is_refused_and_running_work_still_ends() {
         }
     }
     assert_eq!(exhausted, 3);
+}
+
+#[tokio::test]
+async fn a_flood_of_one_namespace_leaves_room_for_the_others() {
+    let fixture = Fixture::with(|options| {
+        options.permits_namespace = 2;
+        options.permits_node = 4;
+    })
+    .await;
+    fixture.plan.next_commit(CommitFault::DelayBefore(5000));
+    let create = |namespace: &str| {
+        let (engine, mut args) = (fixture.engine.clone(), fixture.create_args(fixture.id()));
+        args.namespace = Namespace::try_new(namespace).unwrap();
+        spawn(async move { engine.create_execution(args).await })
+    };
+    let flood: Vec<_> = (0..5).map(|_| create("loud")).collect();
+    settle().await;
+    let quiet = create("quiet");
+    settle().await;
+    fixture.clock.advance(1000);
+    settle().await;
+    assert_eq!(flood.iter().filter(|create| create.is_finished()).count(), 3);
+    fixture.clock.advance(4000);
+    quiet.await.unwrap().unwrap();
+    let mut refused = 0;
+    for create in flood {
+        if let Err(error) = create.await.unwrap() {
+            assert!(matches!(error, EngineError::ResourceExhausted { pool: "namespace", max: 2, .. }), "{error}");
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 3);
+    // What was held came back.
+    create("loud").await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! A commit: change sets of several partitions that become durable together.
 
+use crate::error::StoreError;
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::ids::NodeId;
+use leasehold_core::record::Record;
 use leasehold_core::time::TimestampMs;
 
 /// The head a writer believes a partition has.
@@ -34,6 +36,15 @@ pub struct Part {
     pub changes: ChangeSet,
 }
 
+impl Part {
+    /// Whether it adds an execution. Without that, the only thing it can make
+    /// a store hold more of is what running work leaves behind.
+    pub fn grows(&self) -> bool {
+        let added = |new: &Option<Record>| new.as_ref().is_some_and(|record| record.as_execution().is_some());
+        self.changes.changes.iter().any(|change| change.old.is_none() && added(&change.new))
+    }
+}
+
 /// Change sets of several partitions, each at most once, in ascending order
 /// of partition.
 #[derive(Clone, Debug)]
@@ -47,10 +58,15 @@ pub struct Batch {
 }
 
 /// What became of a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PartOutcome {
     /// Written.
     Applied,
     /// The head differed: somebody else owns the partition.
     Refused,
+    /// It failed for a reason of its own, and the other parts stand as they
+    /// are reported. Only from a store on which parts are applied each for
+    /// itself; the error says the same of this part as it would say of a batch
+    /// of it alone.
+    Failed(StoreError),
 }

@@ -111,10 +111,18 @@ pub trait Backend: Send + Sync + 'static {
     /// the committer's count of batches goes up by one, even where every part
     /// was refused.
     ///
+    /// A store that applies parts each for itself reports per part what became
+    /// of it, so that one that fails takes no other along. Of a part that
+    /// [failed](PartOutcome::Failed) as [`StoreError::Unknown`], [`landed`]
+    /// tells more, asked with a batch of such parts under the same number.
+    ///
     /// # Errors
     ///
-    /// No part was applied ([`StoreError::Busy`], [`StoreError::Full`],
-    /// [`StoreError::Permanent`]), or nobody knows ([`StoreError::Unknown`]).
+    /// What holds for every part: none was applied ([`StoreError::Busy`],
+    /// [`StoreError::Full`], [`StoreError::Permanent`]), or nobody knows of any
+    /// ([`StoreError::Unknown`]).
+    ///
+    /// [`landed`]: Backend::landed
     async fn commit(&self, batch: &Batch) -> StoreResult<Vec<PartOutcome>>;
 
     /// Tells for each part of a batch whose outcome is unknown whether it was
@@ -203,6 +211,11 @@ pub trait Backend: Send + Sync + 'static {
     /// there are no outside writers: the inbox stays empty and nobody has to
     /// look into it.
     fn watch(&self) -> Option<Hints>;
+
+    /// Passes word on that an outside writer has written, to whoever
+    /// [watches](Self::watch) this store on other nodes. Returns at once; the
+    /// word may be lost, and several may arrive as one.
+    fn announce(&self);
 
     /// What the store keeps as index entries of one execution, for the
     /// checker: queue name, score and due time, read from the indexes rather

@@ -1,7 +1,7 @@
 //! A node's way to the store.
 
 use crate::data::{Data, MemoryStore};
-use crate::inbox::Inbox;
+use crate::inbox::{self, Inbox};
 use crate::partition::Partition;
 use crate::plan::FaultPlan;
 use async_trait::async_trait;
@@ -369,6 +369,10 @@ impl Backend for MemoryBackend {
 
     fn watch(&self) -> Option<Hints> {
         self.store.with(|data| data.inbox.as_ref().map(Inbox::hints))
+    }
+
+    fn announce(&self) {
+        inbox::announce(&self.store);
     }
 
     async fn stored_index(&self, execution: ExecutionId) -> StoreResult<Option<StoredIndex>> {

@@ -2,8 +2,8 @@
 
 use crate::backend::MemoryBackend;
 use crate::data::Data;
-use crate::fault::{CallFault, CommitFault, Crash, CrashPoint, HeartbeatFault};
-use leasehold_backend::{Batch, PartOutcome, StoreError, StoreResult};
+use crate::fault::{CallFault, CommitFault, Crash, CrashPoint, HeartbeatFault, PartFault};
+use leasehold_backend::{Batch, Part, PartOutcome, StoreError, StoreResult};
 use leasehold_core::ids::NodeId;
 use leasehold_core::time::TimestampMs;
 use std::sync::atomic::Ordering;
@@ -88,6 +88,24 @@ impl MemoryBackend {
         match fault {
             CommitFault::Busy => Err(StoreError::busy("injected")),
             CommitFault::Permanent => Err(StoreError::permanent("injected")),
+            CommitFault::Full => Err(StoreError::full("injected")),
+            CommitFault::Part { partition, fault } => {
+                self.visit(|data| {
+                    let is_it = |part: &Part| part.expected.partition == partition;
+                    let mut sent = batch.clone();
+                    sent.parts.retain(|part| !is_it(part) || fault == PartFault::Lost);
+                    let mut answers = data.commit(&sent)?.into_iter().peekable();
+                    let mut answer = |part: &Part| {
+                        if is_it(part) {
+                            answers.next_if(|_| fault == PartFault::Lost);
+                            return Ok(PartOutcome::Failed(fault.error()));
+                        }
+                        answers.next().ok_or_else(|| StoreError::permanent("an answer is missing"))
+                    };
+                    batch.parts.iter().map(&mut answer).collect()
+                })
+                .await
+            }
             CommitFault::Lost => {
                 // Whatever the store said, nobody heard it.
                 drop(self.visit(|data| data.commit(batch)).await);

@@ -188,7 +188,7 @@ impl Data {
             for outcome in self.commit(&late.batch).unwrap_or_default() {
                 match outcome {
                     PartOutcome::Applied => self.counts.landed += 1,
-                    PartOutcome::Refused => self.counts.refused += 1,
+                    PartOutcome::Refused | PartOutcome::Failed(_) => self.counts.refused += 1,
                 }
             }
         }

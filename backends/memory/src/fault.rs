@@ -1,5 +1,6 @@
 //! What can go wrong, call by call.
 
+use leasehold_backend::StoreError;
 use leasehold_core::ids::NodeId;
 
 /// How a commit goes wrong.
@@ -14,6 +15,16 @@ pub enum CommitFault {
     Late(LateAfter),
     /// Nothing is written and the same batch would fail again.
     Permanent,
+    /// Nothing is written: there is no room for it.
+    Full,
+    /// The part of one partition goes wrong and the others are applied, as on
+    /// a store that applies parts each for itself.
+    Part {
+        /// Whose part.
+        partition: u16,
+        /// How it goes wrong.
+        fault: PartFault,
+    },
     /// It is applied after so many milliseconds.
     DelayBefore(u64),
     /// It is applied at once and answered after so many milliseconds.
@@ -30,10 +41,39 @@ impl CommitFault {
             Self::Lost => "commit_lost",
             Self::Late(_) => "commit_late",
             Self::Permanent => "commit_permanent",
+            Self::Full => "commit_full",
+            Self::Part { .. } => "commit_part",
             Self::DelayBefore(_) => "commit_delay_before",
             Self::DelayAfter(_) => "commit_delay_after",
             Self::Crash(CrashPoint::BeforeCommit) => "crash_before_commit",
             Self::Crash(CrashPoint::AfterCommit) => "crash_after_commit",
+        }
+    }
+}
+
+/// How one part of a commit goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartFault {
+    /// It is not written and the caller is told that the store is busy.
+    Busy,
+    /// It is not written: there is no room for it.
+    Full,
+    /// It is not written and would fail again.
+    Permanent,
+    /// It is written, and the caller is told that nobody knows.
+    Lost,
+    /// It is not written, and the caller is told that nobody knows.
+    Unsent,
+}
+
+impl PartFault {
+    /// What the caller is told.
+    pub fn error(self) -> StoreError {
+        match self {
+            Self::Busy => StoreError::busy("injected"),
+            Self::Full => StoreError::full("injected"),
+            Self::Permanent => StoreError::permanent("injected"),
+            Self::Lost | Self::Unsent => StoreError::unknown("injected"),
         }
     }
 }

@@ -34,5 +34,5 @@ mod plan;
 
 pub use backend::MemoryBackend;
 pub use data::{LateCommits, MemoryStore};
-pub use fault::{CallFault, CommitFault, Crash, CrashPoint, HeartbeatFault, LateAfter, Rates};
+pub use fault::{CallFault, CommitFault, Crash, CrashPoint, HeartbeatFault, LateAfter, PartFault, Rates};
 pub use plan::FaultPlan;

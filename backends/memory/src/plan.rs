@@ -1,7 +1,7 @@
 //! The plan of what goes wrong when.
 
 use crate::fault::{CallFault, CommitFault, Crash, CrashPoint, HeartbeatFault, LateAfter, Rates};
-use leasehold_backend::{Batch, Entropy};
+use leasehold_backend::{Batch, Entropy, Part};
 use leasehold_core::ids::ExecutionId;
 use leasehold_core::record::RecordKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -34,6 +34,7 @@ struct State {
     chance: Option<(Rates, Arc<dyn Entropy>)>,
     crashes: VecDeque<Crash>,
     full: bool,
+    no_room: bool,
     injected: BTreeMap<&'static str, u64>,
 }
 
@@ -88,6 +89,12 @@ impl FaultPlan {
     /// Lets the store claim to be full, or to have caught up.
     pub fn full(&self, full: bool) {
         self.with(|state| state.full = full);
+    }
+
+    /// Refuses every batch that adds an execution for want of room, or none
+    /// any more. Unlike [`Self::full`] the engine learns it from the refusal.
+    pub fn no_room(&self, no_room: bool) {
+        self.with(|state| state.no_room = no_room);
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -145,6 +152,8 @@ impl FaultPlan {
         self.with(|state| {
             let fault = if state.poisons(batch) {
                 Some(CommitFault::Permanent)
+            } else if state.no_room && batch.parts.iter().any(Part::grows) {
+                Some(CommitFault::Full)
             } else {
                 state.commits.pop_front().unwrap_or_else(|| state.chance_of_commit())
             };

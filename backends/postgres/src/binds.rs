@@ -97,6 +97,11 @@ impl Binds {
         self.bytes
     }
 
+    /// What has been bound so far.
+    pub(crate) fn arguments(&self) -> &PgArguments {
+        &self.args
+    }
+
     /// The arguments.
     ///
     /// # Errors

@@ -35,7 +35,8 @@
 //! sent and not answered is reported as unknown when it writes and tried once
 //! more on a fresh connection when it reads. Every wait has a bound, on the
 //! server and here ([`Timeouts`]); one connection is kept for commits and one
-//! for ownership, so that neither waits for reads.
+//! for ownership, so that neither waits for reads. Another listens for word
+//! from outside writers; `watch` says what its loss means.
 
 mod binds;
 mod errors;
@@ -49,11 +50,12 @@ mod prepare;
 mod read;
 mod stats;
 mod texts;
+mod watch;
 mod wire;
 mod write;
 
 pub use options::{PostgresOptions, Timeouts};
-pub use stats::Stats;
+pub use stats::{RecordedCommit, Stats};
 
 use async_trait::async_trait;
 use binds::Binds;
@@ -71,7 +73,7 @@ use open::Pools;
 use options::without_password;
 use pool::Transaction;
 use sqlx::postgres::PgRow;
-use stats::Counters;
+use stats::{Counters, Recorder};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use texts::Texts;
@@ -83,6 +85,7 @@ pub struct PostgresBackend {
     texts: Texts,
     clock: Option<Arc<dyn Clock>>,
     counters: Arc<Counters>,
+    recorder: Recorder,
     exclusive: bool,
     /// The last write found no room.
     full: AtomicBool,
@@ -113,6 +116,7 @@ impl PostgresBackend {
             texts,
             clock: options.clock,
             counters,
+            recorder: Recorder::default(),
             exclusive: options.exclusive,
             full: false.into(),
             url: without_password(&options.url),
@@ -122,6 +126,20 @@ impl PostgresBackend {
     /// What the store has done so far.
     pub fn stats(&self) -> Stats {
         self.counters.read()
+    }
+
+    /// Starts or stops keeping the statements of commits.
+    pub fn record_commits(&self, on: bool) {
+        self.recorder.switch(on);
+    }
+
+    /// Takes the commits recorded so far.
+    pub fn take_recorded(&self) -> Vec<RecordedCommit> {
+        self.recorder.take()
+    }
+
+    fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     fn texts(&self) -> &Texts {
@@ -320,12 +338,16 @@ impl Backend for PostgresBackend {
         read::inbox_of(self, execution).await
     }
 
-    /// Outside writers are found by whoever looks into the inbox.
     fn watch(&self) -> Option<Hints> {
-        Some(Hints::never())
+        Some(self.pools.watch.hints())
+    }
+
+    fn announce(&self) {
+        self.pools.watch.announce();
     }
 
     async fn close(&self) {
+        self.pools.watch.close();
         self.pools.readers.close().await;
         self.pools.commits.close().await;
         self.pools.ownership.close().await;

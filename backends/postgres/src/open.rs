@@ -4,6 +4,7 @@ use crate::errors;
 use crate::options::{PostgresOptions, without_password};
 use crate::pool::Pool;
 use crate::stats::Counters;
+use crate::watch::{Ear, Watch};
 use crate::wire::Manner;
 use leasehold_backend::{StoreError, StoreResult};
 use sqlx::ConnectOptions;
@@ -16,6 +17,7 @@ pub(crate) struct Pools {
     pub(crate) commits: Pool,
     pub(crate) ownership: Pool,
     pub(crate) readers: Pool,
+    pub(crate) watch: Watch,
 }
 
 /// Connects once, to find out whether the server can be had at all.
@@ -25,7 +27,6 @@ pub(crate) struct Pools {
 /// `Refused` for a URL that cannot be read and for what only a person can
 /// mend; `Busy` for a server that is starting or has no connection left.
 pub(crate) async fn open(options: &PostgresOptions, counters: &Arc<Counters>) -> StoreResult<Pools> {
-    let connect = connect_options(options)?;
     let settings = settings(options);
     let begin = if options.pooler {
         settings.iter().fold("BEGIN ISOLATION LEVEL READ COMMITTED".to_owned(), |begin, (name, value)| {
@@ -40,29 +41,49 @@ pub(crate) async fn open(options: &PostgresOptions, counters: &Arc<Counters>) ->
         trip: options.timeouts.trip(),
         counters: Arc::clone(counters),
     });
-    let connect = if options.pooler {
-        // A pooler refuses settings at connect that it does not know.
-        connect.statement_cache_capacity(0).extra_float_digits(None)
-    } else {
-        connect.statement_cache_capacity(1024).options(settings).options([
-            ("default_transaction_isolation", "read committed"),
-            // A server whose client is gone lets go of its locks.
-            ("tcp_keepalives_idle", "10"),
-            ("tcp_keepalives_interval", "3"),
-            ("tcp_keepalives_count", "3"),
-        ])
-    };
+    let connect = connect_options(options)?;
     let times = options.timeouts;
     let pool = |name, size| Pool::new(name, size, connect.clone(), Arc::clone(&manner), times.connect, times.acquire);
-    let pools =
-        Pools { commits: pool("commits", 1), ownership: pool("ownership", 1), readers: pool("reads", options.readers) };
+    let ear = (options.listen && !options.pooler).then(|| Ear {
+        connect_options: connect.clone(),
+        channel: options.schema.clone(),
+        connect: times.connect,
+        trip: times.trip(),
+        counters: Arc::clone(counters),
+    });
+    let pools = Pools {
+        commits: pool("commits", 1),
+        ownership: pool("ownership", 1),
+        readers: pool("reads", options.readers),
+        watch: Watch::new(ear),
+    };
     match pools.commits.warm().await {
         Ok(()) => Ok(pools),
         Err(error) => Err(cannot(&options.url, &error)),
     }
 }
 
-fn connect_options(options: &PostgresOptions) -> StoreResult<PgConnectOptions> {
+/// How every connection of the store is made.
+///
+/// # Errors
+///
+/// `Refused` for a URL that cannot be read.
+pub(crate) fn connect_options(options: &PostgresOptions) -> StoreResult<PgConnectOptions> {
+    let connect = server(options)?;
+    if options.pooler {
+        // A pooler refuses settings at connect that it does not know.
+        return Ok(connect.statement_cache_capacity(0).extra_float_digits(None));
+    }
+    Ok(connect.statement_cache_capacity(1024).options(settings(options)).options([
+        ("default_transaction_isolation", "read committed"),
+        // A server whose client is gone lets go of its locks.
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "3"),
+        ("tcp_keepalives_count", "3"),
+    ]))
+}
+
+fn server(options: &PostgresOptions) -> StoreResult<PgConnectOptions> {
     let scheme = options.url.split("://").next().unwrap_or_default();
     if !["postgres", "postgresql"].contains(&scheme) || !options.url.contains("://") {
         return Err(StoreError::refused(

@@ -1,6 +1,8 @@
 //! How a PostgreSQL store is opened.
 
-use leasehold_backend::Clock;
+use crate::open;
+use leasehold_backend::{Clock, StoreResult};
+use sqlx::postgres::PgConnectOptions;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +64,10 @@ pub struct PostgresOptions {
     /// Two more exist, one for commits and one for ownership, so that reads
     /// cannot starve either.
     pub readers: u32,
+    /// Whether word from outside writers is listened for, on one connection
+    /// more. On unless said otherwise; without it, and always behind a pooler,
+    /// the inbox is found by looking into it from time to time.
+    pub listen: bool,
     /// The bounds of every wait.
     pub timeouts: Timeouts,
     /// None: the server's clock decides. Some: this one does, and its time is
@@ -82,10 +88,23 @@ impl PostgresOptions {
             schema: "leasehold".to_owned(),
             pooler: false,
             readers: 4,
+            listen: true,
             timeouts: Timeouts::default(),
             clock: None,
             exclusive: false,
         }
+    }
+
+    /// How the store makes its connections, for whoever wants to run its
+    /// statements without it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Refused`] for a URL that cannot be read.
+    ///
+    /// [`StoreError::Refused`]: leasehold_backend::StoreError::Refused
+    pub fn connect_options(&self) -> StoreResult<PgConnectOptions> {
+        open::connect_options(self)
     }
 }
 
@@ -96,6 +115,7 @@ impl fmt::Debug for PostgresOptions {
             .field("schema", &self.schema)
             .field("pooler", &self.pooler)
             .field("readers", &self.readers)
+            .field("listen", &self.listen)
             .field("timeouts", &self.timeouts)
             .field("clock", &self.clock.as_ref().map(|_| "given"))
             .field("exclusive", &self.exclusive)

@@ -1,6 +1,9 @@
-//! Counters for benches.
+//! Counters for benches, and the record of commits they replay.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::binds::Binds;
+use sqlx::postgres::PgArguments;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the store has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,5 +52,43 @@ impl Counters {
             bytes_bound: self.bytes_bound.load(Relaxed),
             connects: self.connects.load(Relaxed),
         }
+    }
+}
+
+/// The statement of a commit that went through, as it was sent.
+#[derive(Clone, Debug)]
+pub struct RecordedCommit {
+    /// The text.
+    pub text: Arc<str>,
+    /// The values bound to it.
+    pub arguments: PgArguments,
+    /// How many events it appended.
+    pub events: usize,
+}
+
+/// Where recorded commits are kept until they are taken.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    on: AtomicBool,
+    done: Mutex<Vec<RecordedCommit>>,
+}
+
+impl Recorder {
+    pub(crate) fn switch(&self, on: bool) {
+        self.on.store(on, Relaxed);
+    }
+
+    /// A copy of what is about to be sent, while recording.
+    pub(crate) fn copy(&self, text: &Arc<str>, binds: &Binds, events: usize) -> Option<RecordedCommit> {
+        let copy = || RecordedCommit { text: Arc::clone(text), arguments: binds.arguments().clone(), events };
+        self.on.load(Relaxed).then(copy)
+    }
+
+    pub(crate) fn push(&self, commit: RecordedCommit) {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).push(commit);
+    }
+
+    pub(crate) fn take(&self) -> Vec<RecordedCommit> {
+        std::mem::take(&mut *self.done.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

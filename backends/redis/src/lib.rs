@@ -358,6 +358,9 @@ impl Backend for RedisBackend {
         None
     }
 
+    /// There are no outside writers.
+    fn announce(&self) {}
+
     async fn close(&self) {
         self.wire.close().await;
     }

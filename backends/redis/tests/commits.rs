@@ -88,18 +88,22 @@ async fn an_impossible_change_alone_is_refused_for_good_and_leaves_nothing(serve
     assert_eq!(engine.store.landed(&batch).await.unwrap(), [false]);
 }
 
-async fn a_batch_of_which_only_some_parts_are_possible_is_unknown_and_tells_part_by_part(server: Server) {
+async fn a_part_that_is_impossible_fails_alone_and_the_others_stand(server: Server) {
     let mut engine = engine(server).await;
     let known = engine.created([1]).await[0];
     engine.forget_records();
     let fresh = engine.id(2);
     let changes = vec![engine.create(known), engine.create(fresh)];
     let batch = engine.batch(changes);
-    let error = engine.send(&batch).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unknown { .. }), "{error:?}");
-    engine.take(&[1, 2]).await;
-    assert_eq!(engine.store.landed(&batch).await.unwrap(), [false, true]);
+    let outcomes = engine.send(&batch).await.unwrap();
+    let [PartOutcome::Failed(StoreError::Permanent { message }), PartOutcome::Applied] = &outcomes[..] else {
+        panic!("{outcomes:?}");
+    };
+    assert!(message.contains(&known.to_string()), "{message}");
     assert!(exists(&engine, fresh).await);
+    // Neither partition has to be taken anew: both go on where they were.
+    let claims = vec![engine.claim(known), engine.claim(fresh)];
+    engine.commit(claims).await;
 }
 
 async fn a_commit_is_found_to_have_landed_after_several_takeovers(server: Server) {
@@ -215,7 +219,7 @@ servers::on_every_server!(
     a_batch_that_never_arrived_has_not_landed,
     a_part_that_was_refused_unnoticed_can_be_sent_again_under_the_new_epoch,
     an_impossible_change_alone_is_refused_for_good_and_leaves_nothing,
-    a_batch_of_which_only_some_parts_are_possible_is_unknown_and_tells_part_by_part,
+    a_part_that_is_impossible_fails_alone_and_the_others_stand,
     a_commit_is_found_to_have_landed_after_several_takeovers,
     parts_out_of_order_are_refused,
     round_trips_do_not_grow_with_the_batch_and_keys_stay_few,

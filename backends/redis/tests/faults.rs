@@ -90,7 +90,7 @@ async fn a_full_valkey_refuses_new_work_and_lets_what_runs_end() {
 }
 
 #[tokio::test]
-async fn on_a_full_server_a_part_with_new_work_is_refused_as_a_whole_and_takes_its_completions_along() {
+async fn on_a_full_server_a_part_with_new_work_is_refused_as_a_whole_and_takes_no_other_along() {
     let server = server(Flavour::Valkey, &[]);
     let mut engine = engine(&server).await;
     let ids = engine.created([1, 2]).await;
@@ -98,21 +98,24 @@ async fn on_a_full_server_a_part_with_new_work_is_refused_as_a_whole_and_takes_i
     engine.commit(claims).await;
     fill(&server);
     let fresh = engine.id(1);
-    let changes = vec![engine.complete(ids[0]), engine.create(fresh)];
-    let batch = engine.batch(changes);
+    let end = engine.complete(ids[0]);
+    let create = engine.create(fresh);
+    let batch = engine.batch(vec![end.clone(), create]);
     let error = engine.send(&batch).await.unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
     assert_eq!(engine.store.stored_index(ids[0]).await.unwrap().unwrap().queue, "active");
 
-    // Beside a part that goes through, the batch as a whole is neither.
     let complete = engine.complete(ids[1]);
     let other = engine.batch(vec![complete]);
     let parts = batch.parts.into_iter().chain(other.parts).collect();
     let both = Batch { node: engine.node, seq: engine.batches, parts };
-    let error = engine.send(&both).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unknown { .. }), "{error:?}");
-    engine.take(&[1, 2]).await;
-    assert_eq!(engine.store.landed(&both).await.unwrap(), [false, true]);
+    let outcomes = engine.send(&both).await.unwrap();
+    assert!(matches!(outcomes[0], PartOutcome::Failed(StoreError::Full { .. })), "{outcomes:?}");
+    assert_eq!(outcomes[1], PartOutcome::Applied);
+    assert_eq!(engine.store.stored_index(ids[1]).await.unwrap().unwrap().queue, "terminal");
+    // Without the new work the first partition goes on.
+    engine.commit(vec![end]).await;
+    assert_eq!(engine.store.stored_index(ids[0]).await.unwrap().unwrap().queue, "terminal");
 }
 
 #[tokio::test]

@@ -335,6 +335,9 @@ impl Backend for SqliteBackend {
         Some(Hints::never())
     }
 
+    /// The file belongs to one node, which has heard it already.
+    fn announce(&self) {}
+
     async fn stored_index(&self, execution: ExecutionId) -> StoreResult<Option<StoredIndex>> {
         read::stored_index(self, execution).await
     }

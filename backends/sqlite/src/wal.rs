@@ -2,10 +2,11 @@
 //!
 //! A commit that copied the log on its way would keep everything behind it
 //! waiting. So a connection of its own does that beside the commits, every
-//! so many rows, and goes on until little is left. The rest is copied between
-//! two commits, so that the next one finds the log copied whole and starts it
-//! over. SQLite's own copying inside a commit stays on, far behind, for the
-//! case that all of this fails.
+//! so many rows, and goes on until little is left. Each time it copies little:
+//! commits wait at the disk behind what it writes. Once the log is long the
+//! rest is copied between two commits, so that the next one finds the log
+//! copied whole and starts it over. SQLite's own copying inside a commit stays
+//! on, far behind, for the case that all of this fails.
 //!
 //! A reader that stays keeps the log from starting over, and it grows. Beyond
 //! the limit the store tries after a commit, at most once a second, to copy
@@ -40,6 +41,9 @@ const PASSES_MAX: u32 = 4;
 /// Pages a written row costs, about: its own and its share of the indexes.
 const PAGES_PER_ROW: u64 = 2;
 
+/// Copyings beside the commits until the log is long enough to start over.
+const SHARES: u32 = 8;
+
 /// Nobody copies.
 const IDLE: u8 = 0;
 /// The copying beside the commits is under way.
@@ -54,6 +58,8 @@ pub(crate) struct Wal {
     limit_bytes: u64,
     /// Rows between two copyings.
     every_rows: u64,
+    /// Pages of a log that is to start over.
+    long_pages: i64,
     rows: AtomicU64,
     stage: Arc<AtomicU8>,
     copier: Arc<Copier>,
@@ -80,7 +86,8 @@ impl Wal {
         Self {
             path: name.into(),
             limit_bytes,
-            every_rows: (u64::from(checkpoint_pages) / PAGES_PER_ROW).max(1),
+            every_rows: (u64::from(checkpoint_pages / SHARES) / PAGES_PER_ROW).max(1),
+            long_pages: i64::from(checkpoint_pages),
             rows: AtomicU64::new(0),
             stage: Arc::new(AtomicU8::new(IDLE)),
             copier: Arc::new(Copier { options: copying, connection: tokio::sync::Mutex::default() }),
@@ -105,12 +112,16 @@ impl Wal {
             IDLE if self.rows.fetch_add(rows, Relaxed) + rows >= self.every_rows => {
                 self.rows.store(0, Relaxed);
                 self.stage.store(BESIDE, Relaxed);
-                let (copier, stage) = (Arc::clone(&self.copier), Arc::clone(&self.stage));
+                let (copier, stage, long) = (Arc::clone(&self.copier), Arc::clone(&self.stage), self.long_pages);
                 tokio::spawn(async move {
-                    if let Err(error) = copier.run().await {
-                        tracing::warn!(%error, "the log could not be copied beside the commits");
-                    }
-                    stage.store(REST, Relaxed);
+                    let is_long = match copier.run().await {
+                        Ok(frames) => frames >= long,
+                        Err(error) => {
+                            tracing::warn!(%error, "the log could not be copied beside the commits");
+                            true
+                        }
+                    };
+                    stage.store(if is_long { REST } else { IDLE }, Relaxed);
                 });
             }
             REST => {
@@ -157,22 +168,25 @@ impl Wal {
 }
 
 impl Copier {
-    /// Copies beside the commits until little is left.
-    async fn run(&self) -> StoreResult<()> {
+    /// Copies beside the commits until little is left; how many pages the log
+    /// has.
+    async fn run(&self) -> StoreResult<i64> {
         let mut slot = self.connection.lock().await;
         let mut connection = match slot.take() {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(errors::of_read)?,
         };
+        let mut pages = 0;
         for _ in 0..PASSES_MAX {
             let row = connection.fetch_one(COPY).await.map_err(errors::of_read)?;
             let (frames, copied) = progress(&row);
+            pages = frames;
             if frames - copied <= REST_PAGES {
                 break;
             }
         }
         *slot = Some(connection);
-        Ok(())
+        Ok(pages)
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::error::EngineError;
 use crate::event::Event;
 use crate::record::{Attempt, Execution, Idempotency, Lane};
+use crate::token::Keyring;
 
 /// The version this build writes.
 pub const RECORD_VERSION: u8 = 1;
@@ -31,6 +32,9 @@ impl Stored for Idempotency {
 }
 impl Stored for Lane {
     const KIND: &'static str = "lane";
+}
+impl Stored for Keyring {
+    const KIND: &'static str = "keyring";
 }
 impl Stored for Event {
     const KIND: &'static str = "event";

@@ -262,6 +262,7 @@ fn engine_options(config: &Config) -> EngineOptions {
         permits_partition: size(node.permits_partition),
         permits_holders: size(node.permits_holders),
         permits_node: size(node.permits_node),
+        permits_namespace: size(node.permits_namespace),
         permit_wait: ms(node.permit_wait_ms),
         command_deadline: ms(node.command_deadline_ms),
         claim_batch: node.claim_batch.get(),

@@ -2,14 +2,13 @@
 //!
 //! From the call of submit to the first line of the handler, and to the
 //! result in the caller's hand. Beside each execution one raw row is written
-//! durably, on another file of the same disk.
+//! durably, to another file of the same disk, or to the same server.
 
 use super::options::Latency;
-use super::raw::Raw;
 use super::report::Report;
 use super::rig::{self, KIND, Rig, ms};
 use super::summary::{median, percentile};
-use super::{BenchResult, disk};
+use super::{BenchResult, machine, stores};
 use leasehold::PayloadBytes;
 use serde_json::json;
 use std::time::Duration;
@@ -27,12 +26,12 @@ const MOST: Duration = Duration::from_secs(30);
 ///
 /// What the store refuses, and an execution that does not end well.
 pub(super) async fn run(args: &Latency) -> BenchResult<()> {
-    let dir = disk::durable_folder(&args.common)?;
-    let folder = tempfile::tempdir_in(&dir)?;
+    let place = stores::open(&args.common)?;
     let mut report = Report::new("latency", &args.common);
-    report.note(&format!("in {}, load {}", dir.display(), disk::load()));
-    let mut raw = Raw::open(&folder.path().join("raw.db")).await?;
-    let rig = Rig::open(&folder.path().join("node.db")).await?;
+    report.note(&place.settings().await?);
+    report.note(&format!("load {}", machine::load()));
+    let mut raw = place.raw_commits().await?;
+    let rig = Rig::fresh(&*place).await?;
     let (sender, mut started) = mpsc::unbounded_channel();
     let clock = rig.clock.clone();
     let handler = move |payload: PayloadBytes| {
@@ -53,7 +52,7 @@ pub(super) async fn run(args: &Latency) -> BenchResult<()> {
         if outcome.result.is_none_or(|result| result.len() != 16) {
             return Err(format!("{id} ended without its result").into());
         }
-        let commit = raw.singles(1).await?;
+        let commit = raw.times(1).await?;
         if number >= WARM_UP {
             starts.push(ms(start.saturating_sub(began)));
             results.push(ms(ended.saturating_sub(began)));
@@ -61,7 +60,7 @@ pub(super) async fn run(args: &Latency) -> BenchResult<()> {
         }
     }
     worker.drain(MOST).await;
-    rig.node.shutdown().await;
+    rig.remove().await?;
     raw.close().await?;
     let parameters = [("executions", json!(args.executions)), ("workers", json!(16))];
     report.add("start_p50_ms", median(&starts), "ms", &parameters);

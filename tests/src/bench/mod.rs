@@ -1,20 +1,21 @@
-//! Benches: what the engine does per second, beside what the disk does in the
-//! same run.
+//! Benches: what the engine does per second, beside what the disk or the
+//! server does in the same run.
 //!
 //! A figure of one machine says little about another, so every bench measures
 //! its raw counterpart next to itself and the ratio is what counts. No bench
 //! is a test: a slow machine fails nothing. What fails a bench is a store that
 //! does not show what the bench believes to have done.
 
-mod counts;
-mod disk;
+mod fill;
+mod history;
 mod idle;
+mod inbox;
 mod latency;
+mod machine;
 mod options;
-mod raw;
-mod replay;
 mod report;
 mod rig;
+mod stores;
 mod summary;
 mod throughput;
 mod timers;
@@ -43,6 +44,8 @@ pub async fn run(options: Options) -> BenchResult<()> {
         Command::Latency(args) => latency::run(args).await,
         Command::Idle(args) => idle::run(args).await,
         Command::Timers(args) => timers::run(args).await,
+        Command::History(args) => history::run(args).await,
+        Command::Inbox(args) => inbox::run(args).await,
         Command::Waiting(args) => waiting::run(args),
         Command::WaitingNode(args) => waiting::node(args).await,
     }

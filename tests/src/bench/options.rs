@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Measures Leasehold beside the disk it runs on.
+/// Measures Leasehold beside the disk or the server it runs on.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub struct Options {
@@ -21,6 +21,10 @@ pub(super) enum Command {
     Idle(Idle),
     /// Delays that fall due one after the other.
     Timers(Timers),
+    /// A drain beside a million ended and many delayed executions.
+    History(History),
+    /// Commit of a transactional create to handler start.
+    Inbox(Inbox),
     /// Resident memory with delayed executions at rest.
     Waiting(Waiting),
     /// One process of `waiting`.
@@ -29,16 +33,23 @@ pub(super) enum Command {
 }
 
 /// Which store.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum BackendName {
     /// One SQLite file.
     Sqlite,
+    /// A private PostgreSQL server, started for the bench.
+    Postgres,
+    /// A private Valkey server, started for the bench.
+    #[value(alias = "valkey")]
+    Redis,
 }
 
 impl BackendName {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
         }
     }
 }
@@ -58,12 +69,13 @@ pub(super) struct Common {
     /// The store.
     #[arg(long, value_enum, default_value = "sqlite")]
     pub(super) backend: BackendName,
-    /// `synchronous` of the store; below full the bench aborts.
+    /// `synchronous` of a SQLite store; below full the bench aborts.
     #[arg(long, value_enum, default_value = "full")]
     pub(super) synchronous: Sync,
-    /// Where the files lie; a folder on a disk.
-    #[arg(long, default_value = "target/bench")]
-    pub(super) dir: PathBuf,
+    /// Where the files lie; a folder on a disk. `target/bench` unless said,
+    /// for a server `/var/tmp`.
+    #[arg(long)]
+    pub(super) dir: Option<PathBuf>,
     /// One line of JSON per metric instead of a table.
     #[arg(long)]
     pub(super) json: bool,
@@ -119,6 +131,42 @@ pub(super) struct Timers {
     /// Executions of the drain that the rate is taken from.
     #[arg(long, default_value_t = 10_000)]
     pub(super) executions: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct History {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Ended executions in the full store.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(super) ended: usize,
+    /// Delayed executions in the full store.
+    #[arg(long, default_value_t = 200_000)]
+    pub(super) delayed: usize,
+    /// Executions of each drain.
+    #[arg(long, default_value_t = 20_000)]
+    pub(super) executions: usize,
+    /// Slots.
+    #[arg(long, default_value_t = 256)]
+    pub(super) workers: u32,
+    /// Alternating rounds of the empty and the full store.
+    #[arg(long, default_value_t = 5)]
+    pub(super) rounds: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Inbox {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// Announced creates, one after the other.
+    #[arg(long, default_value_t = 500)]
+    pub(super) executions: usize,
+    /// Creates without a word, evenly over the seconds.
+    #[arg(long, default_value_t = 300)]
+    pub(super) unannounced: usize,
+    /// For so long creates without a word come.
+    #[arg(long, default_value_t = 30)]
+    pub(super) seconds: u64,
 }
 
 #[derive(Debug, Args)]

@@ -55,7 +55,7 @@ impl Report {
         line(&format!("{} on {}", self.bench, self.backend));
         for row in &self.rows {
             let parameters: Vec<_> = row.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            line(&format!("  {:<26} {:>14} {:<12} {}", row.metric, number(row.value), row.unit, parameters.join(" ")));
+            line(&format!("  {:<28} {:>14} {:<12} {}", row.metric, number(row.value), row.unit, parameters.join(" ")));
         }
     }
 

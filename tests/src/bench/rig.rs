@@ -1,14 +1,13 @@
-//! A node on a file, the payloads and the handler of the benches.
+//! A node on a store, the payloads and the handler of the benches.
 
+use super::stores::{Place, Store};
 use super::{BenchError, BenchResult};
 use bytes::Bytes;
-use leasehold::{Client, Node, PayloadBytes, SqliteOptions, WorkerBuilder};
-use leasehold_backend::{Clock, Entropy, SystemClock, SystemEntropy};
+use leasehold::{Client, Node, PayloadBytes, WorkerBuilder};
+use leasehold_backend::{Backend, Clock, Entropy, SystemClock, SystemEntropy};
 use leasehold_contract::EngineResult;
 use leasehold_core::partition::fnv1a64;
 use leasehold_sdk::{HandlerError, Submission, Submitted};
-use leasehold_sqlite::SqliteBackend;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -38,25 +37,54 @@ const GRACE: Duration = Duration::from_mins(1);
 /// A running node with its store at hand.
 pub(super) struct Rig {
     pub(super) node: Node,
-    pub(super) backend: Arc<SqliteBackend>,
+    pub(super) store: Box<dyn Store>,
+    pub(super) backend: Arc<dyn Backend>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
 }
 
 impl Rig {
-    /// Opens a node with the defaults of the product on a file.
+    /// Opens a node with the defaults of the product on a new store.
     ///
     /// # Errors
     ///
     /// What the store refuses.
-    pub(super) async fn open(file: &Path) -> BenchResult<Self> {
+    pub(super) async fn fresh(place: &dyn Place) -> BenchResult<Self> {
+        Self::open(place.fresh().await?).await
+    }
+
+    /// Opens a node with the defaults of the product on a store.
+    ///
+    /// # Errors
+    ///
+    /// What the store refuses.
+    pub(super) async fn open(mut store: Box<dyn Store>) -> BenchResult<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-        let options = SqliteOptions::new(file);
-        let backend = Arc::new(SqliteBackend::open(options, clock.clone()).await?);
+        let backend = store.open(clock.clone()).await?;
         let node = Node::builder().backend(backend.clone()).clock(clock.clone()).entropy(entropy.clone());
         let node = node.open().await?;
-        Ok(Self { node, backend, clock, entropy })
+        Ok(Self { node, store, backend, clock, entropy })
+    }
+
+    /// Ends the node; its store stays.
+    pub(super) async fn close(self) -> Box<dyn Store> {
+        self.node.shutdown().await;
+        self.store
+    }
+
+    /// Ends the node and removes its store.
+    ///
+    /// # Errors
+    ///
+    /// What the store refuses.
+    pub(super) async fn remove(self) -> BenchResult<()> {
+        self.close().await.remove().await
+    }
+
+    /// How many partitions the node has.
+    pub(super) fn partitions(&self) -> u16 {
+        self.node.engine().env().options.partitions.num_flow_partitions
     }
 
     /// Time since some moment of this process.

@@ -8,11 +8,10 @@
 //! after.
 
 use super::options::Timers;
-use super::raw::Raw;
 use super::report::Report;
 use super::rig::{KIND, Rig, submit_all};
 use super::summary::{median, percentile};
-use super::{BenchResult, disk, throughput};
+use super::{BenchResult, machine, stores, throughput};
 use leasehold::{HandlerError, PayloadBytes};
 use leasehold_core::time::TimestampMs;
 use serde_json::json;
@@ -40,18 +39,18 @@ const MOST: Duration = Duration::from_mins(1);
 ///
 /// What the store refuses, and a delay that never ends.
 pub(super) async fn run(args: &Timers) -> BenchResult<()> {
-    let dir = disk::durable_folder(&args.common)?;
-    let folder = tempfile::tempdir_in(&dir)?;
+    let place = stores::open(&args.common)?;
     let mut report = Report::new("timers", &args.common);
-    report.note(&format!("in {}, load {}", dir.display(), disk::load()));
-    let mut raw = Raw::open(&folder.path().join("raw.db")).await?;
-    let mut commits = raw.singles(RAW_SINGLES).await?;
-    let drain = throughput::drain_rate(&args.common, args.executions, args.workers).await?;
+    report.note(&place.settings().await?);
+    report.note(&format!("load {}", machine::load()));
+    let mut raw = place.raw_commits().await?;
+    let mut commits = raw.times(RAW_SINGLES).await?;
+    let drain = throughput::drain_rate(&*place, args.executions, args.workers).await?;
     let rate = SHARE * drain;
     let count = (rate * args.seconds as f64) as usize;
     report.note(&format!("drain {drain:.0}/s, so {count} delays at {rate:.0}/s"));
 
-    let rig = Rig::open(&folder.path().join("node.db")).await?;
+    let rig = Rig::fresh(&*place).await?;
     let env = rig.node.engine().env().clone();
     let (sender, mut lateness) = mpsc::unbounded_channel();
     let times = env.clone();
@@ -92,8 +91,8 @@ pub(super) async fn run(args: &Timers) -> BenchResult<()> {
         () = rig.clock.sleep(all_by) => return Err("a delay did not end".into()),
     };
     worker.drain(MOST).await;
-    rig.node.shutdown().await;
-    commits.extend(raw.singles(RAW_SINGLES).await?);
+    rig.remove().await?;
+    commits.extend(raw.times(RAW_SINGLES).await?);
     raw.close().await?;
     let commit = median(&commits);
     let early = values.iter().filter(|late| **late < 0.0).count();

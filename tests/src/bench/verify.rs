@@ -15,18 +15,24 @@ struct Told {
     completions: u32,
 }
 
-/// Checks that the store holds exactly `executions`, every one completed with
-/// one completion event. Returns for each how many milliseconds lie between
+/// Checks that the store holds exactly `ended` executions that completed, each
+/// with one completion event, and `delayed` that are, without one. Returns for each how many milliseconds lie between
 /// the event of its first claim and that of its completion, by partition
 /// time.
 ///
 /// # Errors
 ///
 /// A store that shows anything else.
-pub(super) async fn all_ended_once(backend: &dyn Backend, partitions: u16, executions: usize) -> BenchResult<Vec<f64>> {
+pub(super) async fn all_ended_once(
+    backend: &dyn Backend,
+    partitions: u16,
+    ended: usize,
+    delayed: usize,
+) -> BenchResult<Vec<f64>> {
+    let executions = ended + delayed;
     let mut told: HashMap<Uuid, Told> = HashMap::with_capacity(executions);
     let mut took = Vec::with_capacity(executions);
-    let mut found = 0;
+    let (mut found, mut waiting) = (0, 0);
     for partition in 0..partitions {
         read_events(backend, partition, &mut told, &mut took).await?;
         let mut after = None;
@@ -37,7 +43,9 @@ pub(super) async fn all_ended_once(backend: &dyn Backend, partitions: u16, execu
             for execution in &page {
                 let state = execution.vector().public_state();
                 let completions = told.get(&execution.id.uuid()).map_or(0, |told| told.completions);
-                if state != PublicState::Completed || completions != 1 {
+                if state == PublicState::Delayed && completions == 0 {
+                    waiting += 1;
+                } else if state != PublicState::Completed || completions != 1 {
                     let id = execution.id;
                     return Err(format!("{id} is {} with {completions} completion events", state.as_str()).into());
                 }
@@ -45,9 +53,13 @@ pub(super) async fn all_ended_once(backend: &dyn Backend, partitions: u16, execu
             found += page.len();
         }
     }
-    if found != executions || told.len() != executions {
+    if found != executions || told.len() != executions || waiting != delayed {
         let events = told.len();
-        return Err(format!("{found} executions and events of {events}, {executions} submitted").into());
+        return Err(format!(
+            "{found} executions, {waiting} of them delayed, and events of {events}; {executions} submitted, \
+             {delayed} delayed"
+        )
+        .into());
     }
     Ok(took)
 }

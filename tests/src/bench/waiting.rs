@@ -6,11 +6,12 @@
 //! rest (`after=submit`). The second opens the file that the first has left
 //! (`after=restart`).
 
-use super::options::{Waiting, WaitingNode};
+use super::options::{BackendName, Waiting, WaitingNode};
 use super::report::Report;
-use super::rig::{self, KIND, Rig, submit_all};
-use super::{BenchResult, disk};
-use leasehold::PayloadBytes;
+use super::rig::{self, KIND, submit_all};
+use super::{BenchResult, machine};
+use leasehold::{Node, PayloadBytes};
+use leasehold_backend::{Clock, SystemClock, SystemEntropy};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
@@ -31,15 +32,18 @@ const DELAY: Duration = Duration::from_hours(24);
 ///
 /// A process that fails.
 pub(super) fn run(args: &Waiting) -> BenchResult<()> {
-    let dir = disk::durable_folder(&args.common)?;
+    if args.common.backend != BackendName::Sqlite {
+        return Err("`waiting` measures a node on a file: its backend is sqlite".into());
+    }
+    let dir = machine::durable_folder(&args.common)?;
     let mut report = Report::new("waiting", &args.common);
-    report.note(&format!("in {}, load {}", dir.display(), disk::load()));
+    report.note(&format!("in {}, load {}", dir.display(), machine::load()));
     for &count in &args.counts {
         let folder = tempfile::tempdir_in(&dir)?;
         let file = folder.path().join("node.db");
         for (after, submit) in [("submit", count), ("restart", 0)] {
             let mib = child(&dir, &file, submit)?;
-            report.note(&format!("{count} waiting, after {after}: {mib:.1} MiB, load {}", disk::load()));
+            report.note(&format!("{count} waiting, after {after}: {mib:.1} MiB, load {}", machine::load()));
             report.add("rss_mib", mib, "MiB", &[("executions", json!(count)), ("after", json!(after))]);
         }
     }
@@ -64,23 +68,24 @@ fn child(dir: &Path, file: &Path, submit: usize) -> BenchResult<f64> {
 ///
 /// What the store refuses.
 pub(super) async fn node(args: &WaitingNode) -> BenchResult<()> {
-    disk::durable_folder(&args.common)?;
-    let rig = Rig::open(&args.file).await?;
+    machine::durable_folder(&args.common)?;
+    let (clock, entropy) = (SystemClock::default(), SystemEntropy::default());
+    let node = Node::builder().sqlite(&args.file).open().await?;
     let handler = |payload: PayloadBytes| std::future::ready(rig::check(&payload.0));
-    let worker = rig.worker(256).on(KIND, handler).start().await?;
-    let client = rig.node.client();
+    let worker = node.worker("bench").slots(256).on(KIND, handler).start().await?;
+    let client = node.client();
     let mut left = args.submit;
     while left > 0 {
         let count = left.min(BULK);
-        let submission = || client.submit(KIND, rig::payload(&*rig.entropy)).delay(DELAY);
+        let submission = || client.submit(KIND, rig::payload(&entropy)).delay(DELAY);
         submit_all(&client, (0..count).map(|_| submission()).collect()).await?;
         left -= count;
     }
     // tidy: sleep because coming to rest gives no signal
-    rig.clock.sleep(SETTLE).await;
-    let mib = disk::resident_mib()?;
+    clock.sleep(SETTLE).await;
+    let mib = machine::resident_mib()?;
     worker.drain(Duration::from_secs(1)).await;
-    rig.node.shutdown().await;
+    node.shutdown().await;
     let mut report = Report::new("waiting", &args.common);
     report.add("rss_mib", mib, "MiB", &[("executions", json!(args.submit))]);
     report.print();

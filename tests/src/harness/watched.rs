@@ -93,6 +93,10 @@ macro_rules! delegated {
                 self.store.watch()
             }
 
+            fn announce(&self) {
+                self.store.announce();
+            }
+
             $(async fn $name(&self, $($argument: $kind),*) -> $answer {
                 let _call = self.enter();
                 self.store.$name($($argument),*).await

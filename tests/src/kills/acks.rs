@@ -1,6 +1,8 @@
 //! The file of acknowledgements: a JSON value per line, only ever appended.
 
 use super::Fallible;
+use leasehold_backend::{Clock, SystemClock};
+use leasehold_core::time::TimestampMs;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -69,6 +71,13 @@ pub enum Ack {
         /// Which operation.
         op: String,
     },
+    /// The node asked to be called again, and nothing was done.
+    Retried {
+        /// Which operation.
+        op: String,
+        /// Why.
+        code: String,
+    },
     /// The engine refused a call.
     Refused {
         /// Which operation.
@@ -100,6 +109,7 @@ impl Ack {
             Self::Cancelled { .. } => "cancel".to_owned(),
             Self::Replayed { .. } => "replay".to_owned(),
             Self::Unknown { op } => format!("{op} unknown"),
+            Self::Retried { op, code } => format!("{op} tried again: {code}"),
             Self::Refused { op, code } => format!("{op} refused: {code}"),
             Self::Fault { op, detail } => format!("{op} FAULT: {detail}"),
         }
@@ -107,13 +117,26 @@ impl Ack {
 
     /// Whether something was promised.
     pub const fn is_promise(&self) -> bool {
-        !matches!(self, Self::Unknown { .. } | Self::Refused { .. } | Self::Fault { .. })
+        !matches!(self, Self::Unknown { .. } | Self::Retried { .. } | Self::Refused { .. } | Self::Fault { .. })
     }
+}
+
+/// An acknowledgement and when it was noted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// Wall-clock milliseconds, later than the answer.
+    pub at: i64,
+    /// What was answered.
+    #[serde(flatten)]
+    pub ack: Ack,
 }
 
 /// Appends to the file.
 #[derive(Debug)]
-pub struct AckLog(Mutex<File>);
+pub struct AckLog {
+    file: Mutex<File>,
+    clock: SystemClock,
+}
 
 impl AckLog {
     /// Opens it.
@@ -122,7 +145,8 @@ impl AckLog {
     ///
     /// What the file system says.
     pub fn open(path: &Path) -> std::io::Result<Self> {
-        Ok(Self(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)))
+        let file = Mutex::new(OpenOptions::new().create(true).append(true).open(path)?);
+        Ok(Self { file, clock: SystemClock::default() })
     }
 
     /// Appends one; it is in the file when this returns.
@@ -131,9 +155,10 @@ impl AckLog {
     ///
     /// When the file cannot be written; a log with a gap proves nothing.
     pub fn write(&self, ack: &Ack) {
-        let mut line = serde_json::to_vec(ack).expect("an acknowledgement is JSON");
+        let TimestampMs(at) = self.clock.now();
+        let mut line = serde_json::to_vec(&Noted { at, ack: ack.clone() }).expect("an acknowledgement is JSON");
         line.push(b'\n');
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(&line).expect("the log of acknowledgements can be written");
     }
 }
@@ -143,7 +168,7 @@ impl AckLog {
 /// # Errors
 ///
 /// What the file system says, or a line that is none of ours.
-pub fn read(path: &Path) -> Fallible<Vec<Ack>> {
+pub fn read(path: &Path) -> Fallible<Vec<Noted>> {
     let mut acks = Vec::new();
     for line in BufReader::new(File::open(path)?).lines() {
         acks.push(serde_json::from_str(&line?)?);

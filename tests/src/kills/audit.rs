@@ -48,8 +48,19 @@ pub struct Found {
     /// The longest time from a restart to the reclaim of a lease given up in
     /// the same life.
     pub last_reclaimed_ms: i64,
+    /// Acknowledgements that might be lost and were.
+    pub lost: u64,
     /// What must not be.
     pub problems: Vec<String>,
+}
+
+/// What was acknowledged.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Promises<'a> {
+    /// What has to be in the store.
+    pub firm: &'a [Ack],
+    /// What the declared durability allows to be gone.
+    pub loose: &'a [Ack],
 }
 
 /// What the log and the record tell of one execution.
@@ -78,29 +89,46 @@ pub async fn run(store: &Path, acks: &[Ack], lives: &[Life]) -> Fallible<Found> 
     let config = PartitionConfig::default();
     let backend = SqliteBackend::open(SqliteOptions::new(store), Arc::new(SystemClock::default())).await?;
     backend.prepare(&config).await?;
-    let mut found = Found::default();
-    let report = check_store(&backend, config.num_flow_partitions).await;
-    (found.executions, found.events) = (report.executions, report.events);
-    found.problems.extend(report.violations.iter().map(ToString::to_string));
-    let mut told = BTreeMap::new();
-    for partition in 0..config.num_flow_partitions {
-        read(&backend, partition, lives, &mut told, &mut found).await?;
-    }
+    let found = run_on(&backend, config.num_flow_partitions, Promises { firm: acks, loose: &[] }, lives).await;
     backend.close().await;
-    ends(&told, &mut found);
-    keys(&told, acks, &mut found);
-    for ack in acks {
-        promise(ack, &told, &mut found);
-    }
-    replays(&told, acks, &mut found);
+    let mut found = found?;
     if found.last_given_up_ms > GIVE_UP_MAX_MS {
         found.problems.push(format!("a dead node's lease was given up only after {} ms", found.last_given_up_ms));
     }
     Ok(found)
 }
 
+/// As [`run`], on a store that is open and at rest.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn run_on(backend: &dyn Backend, partitions: u16, acks: Promises<'_>, lives: &[Life]) -> Fallible<Found> {
+    let mut found = Found::default();
+    let report = check_store(backend, partitions).await;
+    (found.executions, found.events) = (report.executions, report.events);
+    found.problems.extend(report.violations.iter().map(ToString::to_string));
+    let mut told = BTreeMap::new();
+    for partition in 0..partitions {
+        read(backend, partition, lives, &mut told, &mut found).await?;
+    }
+    ends(&told, &mut found);
+    keys(&told, acks.firm, &mut found);
+    for ack in acks.firm {
+        promise(ack, &told, &mut found);
+    }
+    replays(&told, acks.firm, &mut found);
+    for ack in acks.loose {
+        match ack {
+            Ack::Fault { .. } => found.problems.push(ack.name()),
+            _ => found.lost += u64::from(!is_kept(ack, &told)),
+        }
+    }
+    Ok(found)
+}
+
 async fn read(
-    backend: &SqliteBackend,
+    backend: &dyn Backend,
     partition: u16,
     lives: &[Life],
     told: &mut BTreeMap<String, Told>,
@@ -242,23 +270,26 @@ fn keys(told: &BTreeMap<String, Told>, acks: &[Ack], found: &mut Found) {
 
 /// What was promised is in the store.
 fn promise(ack: &Ack, told: &BTreeMap<String, Told>, found: &mut Found) {
-    let (id, kept) = match ack {
-        Ack::Created { id, .. } => (id, told.get(id).is_some_and(|told| told.record.is_some())),
+    if let Ack::Fault { .. } = ack {
+        found.problems.push(ack.name());
+    } else if !is_kept(ack, told) {
+        found.problems.push(format!("LOST {ack:?}"));
+    }
+}
+
+/// Whether the store has what was promised; where nothing was, it has that.
+fn is_kept(ack: &Ack, told: &BTreeMap<String, Told>) -> bool {
+    let of = |id: &String| told.get(id);
+    match ack {
+        Ack::Created { id, .. } => of(id).is_some_and(|told| told.record.is_some()),
         Ack::Claimed { id, lease_epoch, expires_at } | Ack::Renewed { id, lease_epoch, expires_at } => {
-            (id, told.get(id).is_some_and(|told| told.has_leased(*lease_epoch, *expires_at)))
+            of(id).is_some_and(|told| told.has_leased(*lease_epoch, *expires_at))
         }
-        Ack::Completed { id, lease_epoch } => (id, told.get(id).is_some_and(|told| told.has_completed(*lease_epoch))),
-        Ack::Failed { id, lease_epoch } => (id, told.get(id).is_some_and(|told| told.failed.contains(lease_epoch))),
-        Ack::Cancelled { id } => (id, told.get(id).is_some_and(|told| told.cancellations > 0)),
-        Ack::Replayed { id } => (id, told.get(id).is_some_and(|told| told.replays > 0)),
-        Ack::Fault { .. } => {
-            found.problems.push(ack.name());
-            return;
-        }
-        Ack::Unknown { .. } | Ack::Refused { .. } => return,
-    };
-    if !kept {
-        found.problems.push(format!("{id}: LOST {ack:?}"));
+        Ack::Completed { id, lease_epoch } => of(id).is_some_and(|told| told.has_completed(*lease_epoch)),
+        Ack::Failed { id, lease_epoch } => of(id).is_some_and(|told| told.failed.contains(lease_epoch)),
+        Ack::Cancelled { id } => of(id).is_some_and(|told| told.cancellations > 0),
+        Ack::Replayed { id } => of(id).is_some_and(|told| told.replays > 0),
+        Ack::Unknown { .. } | Ack::Retried { .. } | Ack::Refused { .. } | Ack::Fault { .. } => true,
     }
 }
 

@@ -15,12 +15,12 @@
 //! Moments of killing come from a seed; what the processes do between them
 //! depends on the machine, so that a seed repeats the plan and not the run.
 
-mod acks;
-mod audit;
-mod client;
-mod node;
+pub(crate) mod acks;
+pub(crate) mod audit;
+pub(crate) mod client;
+pub(crate) mod node;
 mod parent;
-mod process;
+pub(crate) mod process;
 mod syncs;
 mod task;
 
@@ -40,7 +40,7 @@ pub fn main(args: &[String]) -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["child", "node", file, life] => node::run(file, life),
-        ["child", "client", log, seed] => client::run(log, seed),
+        ["child", "client", log, seed] => client::Options::of_kills(log, seed).and_then(client::run),
         ["child", "syncs", file, synchronous, pace, creates] => syncs::run(file, synchronous, pace, creates),
         _ => {
             let Some(rounds) = option(args, "--rounds") else {
@@ -60,9 +60,9 @@ pub fn main(args: &[String]) -> ExitCode {
 }
 
 /// Why something ended badly, for people.
-type Fallible<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub(crate) type Fallible<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// The runtime of a child.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }

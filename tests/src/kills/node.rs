@@ -17,6 +17,9 @@ use tokio::sync::oneshot;
 /// How long handlers and calls may take when the node ends in order.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long leases of the fleet run.
+const LEASE_TTL: Duration = Duration::from_secs(30);
+
 /// How many executions the fleet runs at once.
 const SLOTS: u32 = 64;
 
@@ -31,16 +34,39 @@ pub fn run(file: &str, life: &str) -> Fallible {
 
 async fn serve(file: &str, life: &str) -> Fallible {
     let node = Node::builder().sqlite_with(SqliteOptions::new(file)).open().await?;
-    node.worker(instance(life.parse()?))
+    let life = NodeLife { number: life.parse()?, partitions: PartitionConfig::default(), lease_ttl: LEASE_TTL };
+    serve_on(node, life).await
+}
+
+/// What a life of a node is.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeLife {
+    /// Counted from 1.
+    pub number: u64,
+    /// The store's partitions.
+    pub partitions: PartitionConfig,
+    /// How long leases of the fleet run.
+    pub lease_ttl: Duration,
+}
+
+/// Serves an open node until the input ends.
+///
+/// # Errors
+///
+/// What keeps its fleet or its listener from starting, or the node from
+/// ending in order.
+pub async fn serve_on(node: Node, life: NodeLife) -> Fallible {
+    node.worker(instance(life.number))
         .lanes([task::FLEET_LANE])
         .slots(SLOTS)
+        .lease_ttl(life.lease_ttl)
         .on(task::QUICK, quick)
         .on(task::FLAKY, flaky)
         .on(task::SLOW, slow)
         .on(task::DOOMED, doomed)
         .start()
         .await?;
-    let options = HttpOptions::new(PartitionConfig::default(), Arc::new(SystemEntropy::default()));
+    let options = HttpOptions::new(life.partitions, Arc::new(SystemEntropy::default()));
     let router = leasehold_http::router(Arc::new(node.engine().clone()), options);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     announce(listener.local_addr()?.port());

@@ -137,7 +137,7 @@ impl Run {
 
 #[expect(clippy::print_stdout, reason = "the report is what this program is for")]
 fn judge(rounds: u64, run: &Run, log: &Path) -> Fallible {
-    let acks = acks::read(log)?;
+    let acks: Vec<Ack> = acks::read(log)?.into_iter().map(|noted| noted.ack).collect();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     for ack in &acks {
         *counts.entry(ack.name()).or_default() += 1;

@@ -2,6 +2,7 @@
 //! owner.
 
 use super::Fallible;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -33,8 +34,29 @@ impl Process {
     ///
     /// What the system says.
     pub fn start(args: &[&str]) -> Fallible<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        Self::start_under(&[], args, None)
+    }
+
+    /// As [`Self::start`], with words before the program that run it, and a
+    /// file for what it has to say beside its lines.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn start_under(wrapper: &[&str], args: &[&str], log: Option<File>) -> Fallible<Self> {
+        let program = std::env::current_exe()?;
+        let mut command = match wrapper {
+            [] => Command::new(program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
         command.arg("child").args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        if let Some(log) = log {
+            command.stderr(log);
+        }
         let mut child = command.spawn()?;
         let output = child.stdout.take().ok_or("the child has no output")?;
         let (sender, lines) = channel();
@@ -46,6 +68,20 @@ impl Process {
             }
         });
         Ok(Self { input: child.stdin.take(), child, lines })
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn ended(&mut self) -> Fallible<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// The next line, or that there is none within a time.

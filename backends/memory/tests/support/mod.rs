@@ -132,7 +132,7 @@ impl Owner {
     /// Commits one change set.
     pub async fn commit(&mut self, partition: u16, changes: ChangeSet) -> StoreResult<PartOutcome> {
         let part = self.part(partition, changes);
-        let outcome = self.backend.commit(&self.batch(vec![part.clone()])).await?[0];
+        let outcome = self.backend.commit(&self.batch(vec![part.clone()])).await?.remove(0);
         if outcome == PartOutcome::Applied {
             self.advance(&part);
         }

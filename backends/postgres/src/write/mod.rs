@@ -69,6 +69,11 @@ async fn send(store: &PostgresBackend, advance: &Advance<'_>, rows: &Rows) -> St
     let mut binds = crate::binds::Binds::default();
     advance.bind(&mut binds)?;
     sections::bind(used, rows, &mut binds);
+    let copy = store.recorder().copy(&text, &binds, rows.events.len());
     let rows = store.write_batch(text, binds).await?;
-    head::answer(&rows, advance)
+    let head = head::answer(&rows, advance)?;
+    if let (Head::Advanced, Some(copy)) = (&head, copy) {
+        store.recorder().push(copy);
+    }
+    Ok(head)
 }

@@ -5,10 +5,9 @@
 //!  batch   one pipeline per primary: FCALL, FCALL, …, WAIT or WAITAOF
 //! ```
 //!
-//! Parts are independent of each other on these servers. A batch of which
-//! some parts were applied and others were refused for a reason of their own
-//! (no memory, damage) is reported as unknown: the engine then asks part by
-//! part what landed, which is what it has to know.
+//! Parts are independent of each other on these servers, and so are their
+//! outcomes: one that finds no memory, is damaged or was sent to a primary that
+//! does not answer fails by itself, and the others stand.
 
 mod landed;
 mod ops;
@@ -24,6 +23,7 @@ use leasehold_backend::{Batch, Part, PartOutcome, StoreError, StoreResult};
 use leasehold_core::ids::ExecutionId;
 use ops::Operations;
 use redis::{ServerError, Value};
+use std::mem::discriminant;
 
 /// Applies a batch.
 pub(crate) async fn commit(store: &RedisBackend, batch: &Batch) -> StoreResult<Vec<PartOutcome>> {
@@ -99,23 +99,14 @@ fn count(store: &RedisBackend, outcomes: &[StoreResult<PartOutcome>], operations
     }
 }
 
-/// What became of the batch. An error that is not `Unknown` says that no part
-/// was applied.
+/// What became of the batch: an error where all parts failed in the same way,
+/// and otherwise part by part.
 fn together(outcomes: Vec<StoreResult<PartOutcome>>) -> StoreResult<Vec<PartOutcome>> {
-    let applied = outcomes.iter().filter(|outcome| matches!(outcome, Ok(PartOutcome::Applied))).count();
-    let failures: Vec<&StoreError> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
-    let Some(first) = failures.first() else { return outcomes.into_iter().collect() };
-    if let Some(unknown) = failures.iter().find(|error| matches!(error, StoreError::Unknown { .. })) {
-        return Err((*unknown).clone());
+    if let Some(Err(first)) = outcomes.first() {
+        let alike = |error: &StoreError| discriminant(error) == discriminant(first);
+        if outcomes.iter().all(|outcome| outcome.as_ref().is_err_and(alike)) {
+            return Err(first.clone());
+        }
     }
-    if applied > 0 {
-        return Err(StoreError::unknown(format!(
-            "{applied} of {} partitions' parts were applied and {} were not: {first}",
-            outcomes.len(),
-            failures.len()
-        )));
-    }
-    // Trying again helps nobody if a part among them fails for good.
-    let lasting = failures.iter().find(|error| !matches!(error, StoreError::Busy { .. }));
-    Err((*lasting.unwrap_or(first)).clone())
+    Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(PartOutcome::Failed)).collect())
 }

@@ -33,7 +33,7 @@ mod revoke_lease;
 mod set_execution_tag;
 mod settle;
 mod store_renewal;
-mod text;
+pub(crate) mod text;
 mod wait_children;
 
 pub use admit::{Admit, AdmitOutcome};
@@ -134,6 +134,12 @@ macro_rules! commands {
                 let mut keys = vec![RecordKey::Execution(self.execution_id().uuid())];
                 match self { $(Self::$name(args) => keys.extend(args.further_keys())),+ }
                 keys
+            }
+
+            /// Whether it adds an execution, which a full store refuses while
+            /// what runs may end.
+            pub const fn grows(&self) -> bool {
+                matches!(self, Self::CreateExecution(_) | Self::Admit(_))
             }
 
             fn rule(&self, view: &mut View<'_>, context: &Context) -> Result<Reply, Rejection> {

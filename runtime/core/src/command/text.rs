@@ -17,27 +17,27 @@ pub const REASON_BYTES_MAX: usize = 4096;
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
 
 /// Refuses a name that is empty, too long or carries a NUL.
-pub(super) fn name(field: &str, value: &str) -> Result<(), EngineError> {
+pub(crate) fn name(field: &str, value: &str) -> Result<(), EngineError> {
     within(field, value, 1..=KIND_BYTES_MAX)
 }
 
 /// Refuses a label that is too long or carries a NUL; empty is fine.
-pub(super) fn label(field: &str, value: &str) -> Result<(), EngineError> {
+pub(crate) fn label(field: &str, value: &str) -> Result<(), EngineError> {
     within(field, value, 0..=KIND_BYTES_MAX)
 }
 
 /// Refuses a text for people that is too long or carries a NUL.
-pub(super) fn reason(field: &str, value: &str) -> Result<(), EngineError> {
+pub(crate) fn reason(field: &str, value: &str) -> Result<(), EngineError> {
     within(field, value, 0..=REASON_BYTES_MAX)
 }
 
 /// Refuses an opaque document that is too long or carries a NUL.
-pub(super) fn document(field: &str, value: &str) -> Result<(), EngineError> {
+pub(crate) fn document(field: &str, value: &str) -> Result<(), EngineError> {
     within(field, value, 0..=DOCUMENT_BYTES_MAX)
 }
 
 /// Applies a check to a text that may be absent.
-pub(super) fn optional(
+pub(crate) fn optional(
     check: fn(&str, &str) -> Result<(), EngineError>,
     field: &str,
     value: Option<&str>,

@@ -133,6 +133,9 @@ code_table! {
         beyond {
             "corruption" Corruption "a stored or encoded value cannot be read";
             "handle_from_other_backend" HandleFromOtherBackend "the handle was issued by another backend";
+            "missing_token" MissingToken "the call needs the token of its waitpoint";
+            "token_expired" TokenExpired "the key of the waitpoint token verifies no more";
+            "hmac_secret_not_initialized" HmacSecretNotInitialized "no secret for waitpoint tokens is installed";
         }
     }
 

@@ -78,7 +78,9 @@ impl Api {
                         return refused;
                     }
                 }
-                Ok(Try::Unreachable) => {}
+                Ok(Try::Unreachable) => {
+                    self.note(&Ack::Retried { op: op.to_owned(), code: "unreachable".to_owned() });
+                }
                 Ok(Try::Unknown) => self.note(&Ack::Unknown { op: op.to_owned() }),
                 Err(error) => {
                     self.note(&Ack::Fault { op: op.to_owned(), detail: error.to_string() });
@@ -110,7 +112,13 @@ impl Api {
             let body = response.into_body().collect().await.map_err(|_| Try::Unknown)?;
             Ok((status, body.to_bytes()))
         };
-        match timeout(CALL_MAX, exchange).await {
+        let mut moved = self.port.clone();
+        let answered = tokio::select! {
+            answered = timeout(CALL_MAX, exchange) => answered,
+            // Whoever is asked now has nothing to say of what the other did.
+            _ = moved.wait_for(|now| *now != port) => return Ok(Try::Unknown),
+        };
+        match answered {
             Ok(Ok((status, body))) => Ok(Try::Answered(status, serde_json::from_slice(&body)?)),
             Ok(Err(failed)) => Ok(failed),
             Err(_) => Ok(Try::Unknown),
@@ -119,14 +127,11 @@ impl Api {
 
     /// What a refusal means; none where the call has to be repeated.
     fn refusal(&self, op: &str, status: StatusCode, answer: &Value) -> Option<Answer> {
-        let code = answer["code"].as_str().or(answer["error"].as_str()).unwrap_or("?").to_owned();
-        let op = op.to_owned();
         if answer["retryable"] == true {
-            if code == "outcome_unknown" {
-                self.note(&Ack::Unknown { op });
-            }
+            self.note(&come_back(op, answer));
             return None;
         }
+        let (code, op) = (code_of(answer), op.to_owned());
         if status.is_server_error() {
             self.note(&Ack::Fault { op, detail: format!("{status} {answer}") });
         } else {
@@ -134,6 +139,16 @@ impl Api {
         }
         Some(Answer::Refused(code))
     }
+}
+
+fn code_of(answer: &Value) -> String {
+    answer["code"].as_str().or(answer["error"].as_str()).unwrap_or("?").to_owned()
+}
+
+/// What an answer means that asks to be called again.
+pub fn come_back(op: &str, answer: &Value) -> Ack {
+    let (op, code) = (op.to_owned(), code_of(answer));
+    if code == "outcome_unknown" { Ack::Unknown { op } } else { Ack::Retried { op, code } }
 }
 
 fn failed(error: &Error) -> Try {

@@ -5,14 +5,16 @@ mod operate;
 mod submit;
 mod worker;
 
-use super::acks::{Ack, AckLog};
+use super::acks::AckLog;
 use super::{Fallible, runtime};
 use api::{Answer, Api};
 use leasehold_backend::{Clock, SystemClock};
+use leasehold_core::partition::PartitionConfig;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
 use std::io::BufRead;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -24,9 +26,38 @@ const SUBMITTERS: u64 = 3;
 /// How many work at the same time.
 const WORKERS: u64 = 2;
 
-/// How long everything acknowledged may take to end once nothing is killed
-/// any more.
-const SETTLE_MAX: Duration = Duration::from_mins(3);
+/// What a client is started with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Options {
+    /// The file of acknowledgements.
+    pub log: PathBuf,
+    /// Where its randomness begins; also part of what it calls things, so that
+    /// clients of different seeds do not meet.
+    pub seed: u64,
+    /// Flow partitions of the store.
+    pub partitions: u16,
+    /// How long a remote worker's lease runs, in ms: short, so that forgotten
+    /// ones come back within the run.
+    pub lease_ttl_ms: u64,
+    /// How often each submitter submits, in ms.
+    pub pace_ms: u64,
+    /// How long everything acknowledged may take to end once nothing is
+    /// broken any more, in ms.
+    pub settle_ms: u64,
+}
+
+impl Options {
+    /// Those of the process test.
+    ///
+    /// # Errors
+    ///
+    /// When the seed is no number.
+    pub fn of_kills(log: &str, seed: &str) -> Fallible<Self> {
+        let partitions = PartitionConfig::default().num_flow_partitions;
+        let (log, seed) = (log.into(), seed.parse()?);
+        Ok(Self { log, seed, partitions, lease_ttl_ms: 3000, pace_ms: 20, settle_ms: 180_000 })
+    }
+}
 
 /// States nothing follows but a replay.
 const TERMINAL: [&str; 5] = ["completed", "failed", "cancelled", "expired", "skipped"];
@@ -39,7 +70,7 @@ struct Load {
     ids: Mutex<Vec<String>>,
     /// No more load.
     stop: watch::Receiver<bool>,
-    seed: u64,
+    options: Options,
 }
 
 impl Load {
@@ -60,7 +91,7 @@ impl Load {
 
     /// A source of randomness of one's own.
     fn rng(&self, who: u64) -> StdRng {
-        StdRng::seed_from_u64(self.seed.wrapping_mul(31).wrapping_add(who))
+        StdRng::seed_from_u64(self.options.seed.wrapping_mul(31).wrapping_add(who))
     }
 }
 
@@ -70,19 +101,19 @@ impl Load {
 /// # Errors
 ///
 /// When something has not ended in time.
-pub fn run(log: &str, seed: &str) -> Fallible {
-    let log = Arc::new(AckLog::open(Path::new(log))?);
-    let seed = seed.parse()?;
-    runtime()?.block_on(load(log, seed))
+pub fn run(options: Options) -> Fallible {
+    let log = Arc::new(AckLog::open(&options.log)?);
+    runtime()?.block_on(load(log, options))
 }
 
-async fn load(log: Arc<AckLog>, seed: u64) -> Fallible {
+async fn load(log: Arc<AckLog>, options: Options) -> Fallible {
     let (tell_port, mut port) = watch::channel(0);
     let (tell_stop, stop) = watch::channel(false);
     std::thread::spawn(move || listen(&tell_port, &tell_stop));
     port.changed().await?;
     let api = Api::new(port, log);
-    let load = Arc::new(Load { api, ids: Mutex::default(), stop, seed });
+    let settle_max = Duration::from_millis(options.settle_ms);
+    let load = Arc::new(Load { api, ids: Mutex::default(), stop, options });
     let (settled, over) = watch::channel(false);
     let mut callers = JoinSet::new();
     for number in 0..SUBMITTERS {
@@ -97,7 +128,7 @@ async fn load(log: Arc<AckLog>, seed: u64) -> Fallible {
     while let Some(ended) = callers.join_next().await {
         ended?;
     }
-    let open = settle(&load).await;
+    let open = settle(&load, settle_max).await;
     settled.send_replace(true);
     while let Some(ended) = workers.join_next().await {
         ended?;
@@ -105,7 +136,7 @@ async fn load(log: Arc<AckLog>, seed: u64) -> Fallible {
     if open.is_empty() {
         return Ok(());
     }
-    Err(format!("{} executions did not end within {SETTLE_MAX:?}, among them {:?}", open.len(), open.first()).into())
+    Err(format!("{} executions did not end within {settle_max:?}, among them {:?}", open.len(), open.first()).into())
 }
 
 /// Hears from the parent: the port of the node that lives, and when to stop.
@@ -123,7 +154,7 @@ fn listen(port: &watch::Sender<u16>, stop: &watch::Sender<bool>) {
 
 /// Waits until everything acknowledged has ended; what has not is returned
 /// with its state.
-async fn settle(load: &Load) -> Vec<(String, String)> {
+async fn settle(load: &Load, most: Duration) -> Vec<(String, String)> {
     let mut api = load.api.clone();
     let clock = SystemClock::default();
     let mut ids = std::mem::take(&mut *load.ids.lock().unwrap_or_else(PoisonError::into_inner));
@@ -135,13 +166,12 @@ async fn settle(load: &Load) -> Vec<(String, String)> {
             match api.get("read_execution_state", &format!("/v1/executions/{id}/state")).await {
                 Answer::Done(state) if TERMINAL.iter().any(|terminal| state == *terminal) => {}
                 Answer::Done(state) => open.push((id, state.to_string())),
-                Answer::Refused(code) => {
-                    let detail = format!("{id} was acknowledged: {code}");
-                    api.note(&Ack::Fault { op: "read_execution_state".to_owned(), detail });
-                }
+                // Noted by the call; the account afterwards tells whether it
+                // may be gone.
+                Answer::Refused(_) => {}
             }
         }
-        if open.is_empty() || clock.monotonic() > SETTLE_MAX {
+        if open.is_empty() || clock.monotonic() > most {
             return open;
         }
         ids = open.into_iter().map(|(id, _)| id).collect();

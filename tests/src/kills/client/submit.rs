@@ -2,7 +2,7 @@
 //! now and then once more.
 
 use super::Load;
-use super::api::{Answer, Api};
+use super::api::{self, Answer, Api};
 use crate::kills::acks::Ack;
 use crate::kills::task::{self, Task};
 use base64::Engine;
@@ -15,9 +15,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
-
-/// How often each submits.
-const PACE: Duration = Duration::from_millis(20);
 
 /// How many go together.
 const BULK: u32 = 10;
@@ -32,12 +29,13 @@ struct Item {
 pub async fn run(load: Arc<Load>, number: u64) {
     let mut rng = load.rng(number);
     let mut api = load.api.clone();
-    let mut pace = interval(PACE);
+    let options = load.options.clone();
+    let mut pace = interval(Duration::from_millis(options.pace_ms));
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut count = 0;
     let mut mint = |rng: &mut StdRng| {
         count += 1;
-        item(format!("{number}-{count}"), rng)
+        item(format!("{:x}-{number}-{count}", options.seed), options.partitions, rng)
     };
     while !load.stopped() {
         pace.tick().await;
@@ -54,7 +52,7 @@ pub async fn run(load: Arc<Load>, number: u64) {
     }
 }
 
-fn item(key: String, rng: &mut StdRng) -> Item {
+fn item(key: String, partitions: u16, rng: &mut StdRng) -> Item {
     let (lane, kind) = match rng.random_range(0..100) {
         0..40 => (task::FLEET_LANE, task::QUICK),
         40..55 => (task::FLEET_LANE, task::FLAKY),
@@ -73,7 +71,8 @@ fn item(key: String, rng: &mut StdRng) -> Item {
     });
     if rng.random_ratio(1, 3) {
         let uuid = uuid::Builder::from_random_bytes(rng.random()).into_uuid();
-        body["execution_id"] = json!(ExecutionId::spread(uuid, &PartitionConfig::default()));
+        let config = PartitionConfig { num_flow_partitions: partitions, ..PartitionConfig::default() };
+        body["execution_id"] = json!(ExecutionId::spread(uuid, &config));
     } else {
         body["idempotency_key"] = json!(key);
     }
@@ -120,9 +119,7 @@ async fn bulk(load: &Load, api: &mut Api, items: &[Item]) {
             let error = &answer["Error"];
             if error["retryable"] == true {
                 again = true;
-                if error["code"] == "outcome_unknown" {
-                    api.note(&Ack::Unknown { op: "create_executions".to_owned() });
-                }
+                api.note(&api::come_back("create_executions", error));
             } else {
                 strange(api, "create_executions", answer);
             }

@@ -13,9 +13,6 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// Short, so that forgotten leases come back within the run.
-const LEASE_TTL_MS: u64 = 3000;
-
 /// How long a poll waits.
 const WAIT_MS: u64 = 500;
 
@@ -32,7 +29,7 @@ pub async fn run(load: Arc<Load>, number: u64, over: watch::Receiver<bool>) {
             "worker_instance_id": format!("remote-{number}"),
             "credits": CREDITS,
             "lanes": [task::REMOTE_LANE],
-            "lease_ttl_ms": LEASE_TTL_MS,
+            "lease_ttl_ms": load.options.lease_ttl_ms,
             "max_wait_ms": WAIT_MS,
             "request_id": request_id,
         });

@@ -2,8 +2,8 @@
 //! blob, written through sqlx on one connection with the store's own pragmas
 //! (`journal_mode=WAL`, `synchronous=FULL`, the same checkpoints and cache).
 
-use super::BenchResult;
-use super::rig::{self, PAYLOAD_BYTES, ms};
+use crate::bench::BenchResult;
+use crate::bench::rig::{self, PAYLOAD_BYTES, ms};
 use bytes::Bytes;
 use leasehold::SqliteOptions;
 use leasehold_backend::{Clock, SystemClock, SystemEntropy};

@@ -15,7 +15,7 @@
 //! completed executions as the drain has completed.
 
 use super::raw;
-use super::{BenchError, BenchResult};
+use crate::bench::{BenchError, BenchResult, rig};
 use leasehold_backend::{Clock, SystemClock};
 use leasehold_sqlite::{RecordedTransaction, RecordedValue};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
@@ -50,14 +50,24 @@ struct Trip {
 ///
 /// A log that cannot be emptied.
 pub(super) async fn copy(file: &Path, to: &Path) -> BenchResult<()> {
+    checkpoint(file).await?;
+    std::fs::copy(file, to)?;
+    std::fs::File::open(to)?.sync_all()?;
+    Ok(())
+}
+
+/// Empties the log into the file; the node must be idle.
+///
+/// # Errors
+///
+/// A log that cannot be emptied.
+pub(super) async fn checkpoint(file: &Path) -> BenchResult<()> {
     let mut connection = raw::connect(file).await?;
     let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
     connection.close().await?;
     if busy != 0 {
-        return Err("the log could not be emptied before the drain".into());
+        return Err("the log could not be emptied".into());
     }
-    std::fs::copy(file, to)?;
-    std::fs::File::open(to)?.sync_all()?;
     Ok(())
 }
 
@@ -82,7 +92,7 @@ pub(super) async fn run(copy: &Path, recorded: Vec<RecordedTransaction>, executi
     if usize::try_from(completed)? != executions {
         return Err(format!("the replay completed {completed} of {executions} executions").into());
     }
-    Ok(super::rig::rate(executions, elapsed))
+    Ok(rig::rate(executions, elapsed))
 }
 
 /// Runs a trip and takes everything it answers, as the store does.

@@ -1,7 +1,7 @@
-//! The machine: what a folder lies on, and what the process has used.
+//! The machine: what a folder lies on, and what processes have used.
 
 use super::BenchResult;
-use super::options::{Common, Sync};
+use super::options::{BackendName, Common, Sync};
 use std::path::{Path, PathBuf};
 
 /// File systems that keep nothing.
@@ -16,8 +16,14 @@ pub(super) fn durable_folder(common: &Common) -> BenchResult<PathBuf> {
     if common.synchronous != Sync::Full {
         return Err("synchronous below full: what it measures is no durable write".into());
     }
-    std::fs::create_dir_all(&common.dir)?;
-    let dir = common.dir.canonicalize()?;
+    // A server that runs as a user of its own must get through to its folder.
+    let usual = match common.backend {
+        BackendName::Sqlite => "target/bench",
+        BackendName::Postgres | BackendName::Redis => "/var/tmp",
+    };
+    let dir = common.dir.as_deref().unwrap_or(Path::new(usual));
+    std::fs::create_dir_all(dir)?;
+    let dir = dir.canonicalize()?;
     let mounts = std::fs::read_to_string("/proc/self/mounts")?;
     let kind = file_system(&mounts, &dir).ok_or("no mount point for the folder")?;
     if IN_MEMORY.contains(&kind) {
@@ -63,6 +69,39 @@ pub(super) fn cpu_seconds() -> BenchResult<f64> {
     Ok(nanoseconds / 1e9)
 }
 
+/// Ticks per second of the times in `/proc/PID/stat`, the same on every Linux
+/// since 2.6.
+const TICKS_PER_S: f64 = 100.0;
+
+/// Microseconds of processor time, user and system, that a server has used so
+/// far: its process, those it has started, and those of them that have ended.
+/// In steps of a tick.
+///
+/// # Errors
+///
+/// A server whose process is gone.
+pub(super) fn cpu_us_of(server: u32, children: &[u32]) -> BenchResult<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{server}/stat"))?;
+    let mut ticks: f64 = times(&text)?.iter().sum();
+    for child in children {
+        // One that has ended meanwhile is among the server's waited-for ones.
+        let Ok(text) = std::fs::read_to_string(format!("/proc/{child}/stat")) else { continue };
+        let [user, system, ..] = times(&text)?;
+        ticks += user + system;
+    }
+    Ok(ticks * 1e6 / TICKS_PER_S)
+}
+
+/// User and system time of a process and of the children it has waited for.
+fn times(stat: &str) -> BenchResult<[f64; 4]> {
+    // The fields follow the name, which stands in brackets and may hold any
+    // character; the first of them is the third.
+    let (_, rest) = stat.rsplit_once(')').ok_or("a strange stat")?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let mut next = || Ok::<f64, super::BenchError>(fields.next().ok_or("a short stat")?.parse()?);
+    Ok([next()?, next()?, next()?, next()?])
+}
+
 /// Resident memory in MiB.
 ///
 /// # Errors
@@ -98,6 +137,13 @@ mod tests {
         assert_eq!(file_system(mounts, Path::new("/tmp/a")), Some("tmpfs"));
         assert_eq!(file_system(mounts, Path::new("/tmp/disk/a")), Some("ext4"));
         assert_eq!(file_system(mounts, Path::new("/tmpfoo")), Some("ext4"));
+    }
+
+    #[test]
+    fn times_are_those_behind_the_name() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 5 6 7 8 11 12 13 14 20 0 1";
+        assert_eq!(times(stat).unwrap().map(|time| time.to_string()), ["11", "12", "13", "14"]);
+        assert!(times("7 (a) S 1").is_err());
     }
 
     #[test]
