@@ -55,7 +55,7 @@ async fn what_is_wrong_comes_with_a_remedy() {
     let config = configured(dir.path(), "[http]\nlisten = \"0.0.0.0:7420\"\n");
     let (ended, found) = findings(&config, Some("http://127.0.0.1:1")).await;
     assert_eq!(ended.code, Some(1));
-    for (check, remedy) in [("store", "another file"), ("listener", "http.token"), ("http", "leasehold serve")] {
+    for (check, remedy) in [("store", "a file of its own"), ("listener", "http.token"), ("http", "leasehold serve")] {
         assert_eq!(found[check]["verdict"], "failure", "{found}");
         assert!(found[check]["remedy"].as_str().unwrap().contains(remedy), "{found}");
     }

@@ -6,6 +6,7 @@ mod impostor;
 mod postgres;
 mod redis;
 mod sqlite;
+mod takeover;
 
 use serde_json::Value;
 use std::process::Stdio;

@@ -231,4 +231,12 @@ async fn every_primary_of_a_cluster_is_looked_at_and_brought_up_to_date() {
     assert_eq!(store.diagnosis("functions", &[]).await.len(), 3);
     assert_found(&store.diagnosis("server", &[]).await, "ok", ", 1 replicas");
     assert_found(&store.diagnosis("partitions", &[]).await, "warning", "0 of 4 are held by live nodes, 0 by nodes");
+
+    let serving = store.serve().await;
+    assert_found(&store.diagnosis("partitions", &[]).await, "ok", "all 4 are held by live nodes");
+    // Whichever primary they are on.
+    let keys = store.diagnosis("keys", &["--keys"]).await;
+    assert_found(&keys, "ok", "leasehold:{pN}:head, hash, owner, epoch, nonce, seq and time of a partition: 4 keys");
+    assert_found(&keys, "ok", "leasehold:{s}:nodes, hash, node to the end of its lease: 1 keys, 1 entries");
+    drop(serving);
 }
