@@ -3,12 +3,13 @@
 //! everything must go on once there is room again.
 
 use super::account::Account;
+use super::caller::{is_create_open, is_create_refused_for_room, is_fresh_create, is_work_going_on};
 use super::mount::{Mount, run};
-use super::play::{Play, is_create_open, is_create_refused_for_room, is_fresh_create, is_work_going_on};
+use super::play::Play;
 use super::server::{Running, Server};
 use super::spec::{Class, StoreSpec};
 use super::{Case, Scene, nothing};
-use crate::kills::Fallible;
+use crate::kills::{Fallible, runtime};
 use leasehold_services::Flavour;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::os::unix::fs::{MetadataExt, chown};
@@ -37,6 +38,13 @@ pub const CASES: &[Case] = &[
         promise: PROMISE,
         obstacle: Mount::obstacle,
         scene: || Ok(Box::new(PostgresDisk::new()?)),
+    },
+    Case {
+        fault: "disk full",
+        target: "postgres, all of it on tmpfs",
+        promise: PROMISE,
+        obstacle: Mount::obstacle,
+        scene: || Ok(Box::new(PostgresWhole::new()?)),
     },
     Case {
         fault: "memory full",
@@ -140,12 +148,7 @@ impl PostgresDisk {
         chown(&place, Some(owner.uid()), Some(owner.gid()))?;
         let make = format!("CREATE TABLESPACE small LOCATION '{}'", place.display());
         let url = postgres.url();
-        crate::kills::runtime()?.block_on(async {
-            let mut session = PgConnection::connect(&url).await?;
-            sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut session).await?;
-            sqlx::raw_sql("ALTER ROLE postgres SET default_tablespace = small").execute(&mut session).await?;
-            session.close().await
-        })?;
+        tell(&url, &[&make, "ALTER ROLE postgres SET default_tablespace = small"])?;
         Ok(Self { server, mount })
     }
 }
@@ -160,13 +163,61 @@ impl Scene for PostgresDisk {
         self.mount.free()?;
         play.served_again()?;
         let account = play.settle(&store)?;
-        let drop = format!("DROP SCHEMA {schema} CASCADE");
-        crate::kills::runtime()?.block_on(async {
-            let mut session = PgConnection::connect(url).await?;
-            sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut session).await?;
-            session.close().await
-        })?;
+        tell(url, &[&format!("DROP SCHEMA {schema} CASCADE")])?;
         Ok(account)
+    }
+}
+
+/// Runs statements on a server.
+fn tell(url: &str, statements: &[&str]) -> Fallible {
+    runtime()?.block_on(async {
+        let mut session = PgConnection::connect(url).await?;
+        for statement in statements {
+            sqlx::raw_sql(AssertSqlSafe((*statement).to_owned())).execute(&mut session).await?;
+        }
+        Ok(session.close().await?)
+    })
+}
+
+/// Everything the server has lies on a small file system, so that it cannot
+/// write its log either: it ends by itself, and somebody starts it again.
+struct PostgresWhole {
+    // Ends before the file system under it does.
+    server: Server,
+    mount: Mount,
+}
+
+impl PostgresWhole {
+    fn new() -> Fallible<Self> {
+        let mount = Mount::new(192 * 1024)?;
+        Ok(Self { server: Server::postgres(Some(mount.path().to_owned()))?, mount })
+    }
+
+    fn is_alive(&mut self) -> bool {
+        matches!(self.server.running(), Running::Postgres(server) if server.is_alive())
+    }
+}
+
+impl Scene for PostgresWhole {
+    fn round(&mut self, seed: u64) -> Fallible<Account> {
+        let store = self.server.store();
+        let StoreSpec::Postgres { url, .. } = &store else { return Err("not on PostgreSQL".into()) };
+        let mut play = Play::begin(seed, &store)?;
+        self.mount.fill()?;
+        starve(&mut play)?;
+        // A new file of the log is wanted and cannot be had, which no server
+        // survives; whether it has time to answer does not matter.
+        let answered = tell(url, &["SELECT pg_switch_wal()", "CHECKPOINT"]);
+        play.count("changes of the log file refused", u64::from(answered.is_err()));
+        let starving = play.draw(200, 2_000);
+        play.pass(starving)?;
+        self.mount.free()?;
+        if !self.is_alive() {
+            self.server.restart()?;
+            play.count("starts of the server, which had ended", 1);
+        }
+        play.served_again()?;
+        play.settle(&store)
     }
 }
 

@@ -13,6 +13,7 @@
 //! depends on the machine, so that a seed repeats the plan and not the run.
 
 mod account;
+mod caller;
 mod crowded;
 mod failover;
 mod flushed;

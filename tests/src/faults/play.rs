@@ -10,6 +10,7 @@
 //! call until it has an answer. A node that ends by itself fails the round.
 
 use super::account::Account;
+use super::caller::{Caller, is_fresh_create};
 use super::spec::{ANSWER_MAX, NODE_LEASE, NodeSpec, PARTITIONS, StoreSpec, WORK_LEASE};
 use crate::kills::acks::{Ack, Noted};
 use crate::kills::audit::{self, Promises};
@@ -23,8 +24,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -50,14 +50,6 @@ const WARM: usize = 60;
 
 /// Between two looks at a process or at something it has done.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// A client and what is known of its log.
-struct Caller {
-    process: Process,
-    log: PathBuf,
-    read_up_to: u64,
-    noted: Vec<Noted>,
-}
 
 /// A node.
 struct Served {
@@ -410,42 +402,6 @@ async fn judge(store: &StoreSpec, acks: Promises<'_>) -> Fallible<audit::Found> 
     };
     backend.close().await;
     found
-}
-
-impl Caller {
-    /// Reads what was appended, up to the last whole line.
-    fn read_on(&mut self) -> Fallible {
-        let mut file = File::open(&self.log)?;
-        file.seek(SeekFrom::Start(self.read_up_to))?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        self.read_up_to += whole.len() as u64;
-        for line in whole.lines() {
-            self.noted.push(serde_json::from_str(line)?);
-        }
-        Ok(())
-    }
-}
-
-/// Whether it says that something new is stored.
-pub fn is_fresh_create(ack: &Ack) -> bool {
-    matches!(ack, Ack::Created { duplicate: false, .. })
-}
-
-/// Whether a create was refused for want of room, with the error that says so.
-pub fn is_create_refused_for_room(ack: &Ack) -> bool {
-    matches!(ack, Ack::Retried { op, code } if op.starts_with("create_execution") && code == "resource_exhausted")
-}
-
-/// Whether a create has to be sent again.
-pub fn is_create_open(ack: &Ack) -> bool {
-    matches!(ack, Ack::Retried { op, .. } | Ack::Unknown { op } if op.starts_with("create_execution"))
-}
-
-/// Whether work that was there already went on.
-pub fn is_work_going_on(ack: &Ack) -> bool {
-    matches!(ack, Ack::Claimed { .. } | Ack::Completed { .. } | Ack::Failed { .. } | Ack::Replayed { .. })
 }
 
 /// A duration in the unit of options.
