@@ -39,7 +39,8 @@ usage: cargo xtask <command>
                              the same programs on every store and on the memory model
   sim --seeds N [--from S]   the seeded simulation
   kills --rounds N           kill -9 of a node under load, and the account afterwards
-  bench NAME|all [args...]   one benchmark, or each in turn
+  bench NAME|all [--backend sqlite|postgres|redis] [args...]
+                             one benchmark, or each in turn
   mutants [--list] [NAME..]  apply each patch of tests/mutants and see the tests notice
   services -- COMMAND...     runs a command with private PostgreSQL, Redis, Valkey and Valkey
                              Cluster, named to it by LEASEHOLD_TEST_POSTGRES, _REDIS,
