@@ -42,7 +42,8 @@ usage: cargo xtask <command>
   kills --rounds N           kill -9 of a node under load, and the account afterwards
   faults --rounds N [--only NAME] [--seed S] [--json]
                              stores that die, hang, fill up and forget under a node with a load
-  bench NAME|all [args...]   one benchmark, or each in turn
+  bench NAME|all [--backend sqlite|postgres|redis] [args...]
+                             one benchmark, or each in turn
   mutants [--list] [NAME..]  apply each patch of tests/mutants and see the tests notice
   services -- COMMAND...     runs a command with private PostgreSQL, Redis, Valkey and Valkey
                              Cluster, named to it by LEASEHOLD_TEST_POSTGRES, _REDIS,

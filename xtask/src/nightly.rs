@@ -20,8 +20,14 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
         Step::new("sim", || sim::run_built(workspace, &["--seeds".into(), SIM_SEEDS.into()])),
         Step::new("kills", || kills::run_built(workspace, &["--rounds".into(), KILL_ROUNDS.into()])),
         Step::new("faults", || faults::run_built(workspace, &["--rounds".into(), FAULT_ROUNDS.into()])),
-        Step::new("bench", || bench::run(workspace, &["all".into()])),
+        Step::new("bench sqlite", || bench_all(workspace, "sqlite")),
+        Step::new("bench postgres", || bench_all(workspace, "postgres")),
+        Step::new("bench redis", || bench_all(workspace, "redis")),
         Step::new("mutants", || mutants::run(workspace, &[])),
     ];
     steps::run("nightly", steps, OnFailure::GoOn)
+}
+
+fn bench_all(workspace: &Workspace, backend: &str) -> Outcome {
+    bench::run(workspace, &["all".into(), "--backend".into(), backend.into()])
 }
