@@ -135,21 +135,22 @@ impl Server {
                 "Set `appendonly yes`, or choose the class `acknowledged`",
             ));
         }
-        match (self.appendfsync.as_deref(), self.has_waitaof()) {
-            (Some("always"), _) => return None,
+        if self.appendfsync.as_deref() == Some("always") {
+            return None;
+        }
+        if self.has_waitaof() {
             // A server that leaves the disk to the operating system never
             // learns what is on it, and no wait for it ends well.
-            (Some("no"), true) => {
-                return Some(Obstacle::new(
+            let never = self.appendfsync.as_deref() == Some("no");
+            return never.then(|| {
+                Obstacle::new(
                     format!(
                         "The durability class `fsynced` was asked for, and {address} has appendfsync no, so that it \
                          never syncs its append-only file"
                     ),
                     "Set `appendfsync everysec` or `always`, or choose the class `acknowledged`",
-                ));
-            }
-            (_, true) => return None,
-            (_, false) => {}
+                )
+            });
         }
         let found = self.appendfsync.as_deref().unwrap_or("unknown, since the server does not tell its configuration");
         Some(Obstacle::new(
