@@ -5,7 +5,7 @@ use leasehold_backend::Backend;
 use leasehold_contract::{CommandSource, CompleteExecution, Executions, FenceTriple, Leases, Reads};
 use leasehold_core::error::{EngineError, StateKind};
 use leasehold_core::state::PublicState;
-use leasehold_memory::{CommitFault, LateAfter};
+use leasehold_memory::{CallFault, CommitFault, LateAfter};
 
 fn complete(task: &leasehold_contract::Task, fence: FenceTriple) -> CompleteExecution {
     CompleteExecution {
@@ -138,6 +138,39 @@ async fn one_command_the_store_chokes_on_fails_alone() {
     for (id, creating) in ids.iter().zip(creating) {
         assert_eq!(creating.await.unwrap().is_ok(), *id != bad, "{id}");
     }
+    fixture.create().await;
+}
+
+#[tokio::test]
+async fn a_command_that_goes_alone_and_cannot_be_loaded_keeps_nobody_waiting() {
+    let fixture = Fixture::new().await;
+    let bad = fixture.id();
+    fixture.plan.poison(bad);
+    fixture.plan.next_commit(CommitFault::DelayBefore(50));
+    let ids = [fixture.id(), bad, fixture.id(), fixture.id()];
+    let creating: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            let (engine, args) = (fixture.engine.clone(), fixture.create_args(*id));
+            spawn(async move { engine.create_execution(args).await })
+        })
+        .collect();
+    settle().await;
+    // What the new start reads comes through; the load for the first command
+    // that goes alone does not.
+    for fault in [CallFault::Delay(0), CallFault::Delay(0), CallFault::Busy] {
+        fixture.plan.next_read(fault);
+    }
+    fixture.clock.advance(50);
+    settle().await;
+    assert!(creating.iter().all(tokio::task::JoinHandle::is_finished));
+    let mut codes = Vec::new();
+    for creating in creating {
+        codes.push(creating.await.unwrap().map_or_else(|error| error.code(), |_| "created"));
+    }
+    codes.sort_unstable();
+    // The first of them is the one the store chokes on; it did not come to that.
+    assert_eq!(codes, ["created", "created", "created", "retry_exhausted"]);
     fixture.create().await;
 }
 

@@ -79,8 +79,10 @@ pub trait Backend: Send + Sync + 'static {
     async fn register_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<()>;
 
     /// Renews a node's lease and tells the store's time. None when the lease
-    /// had lapsed or the node was buried: the node must stop at once and come
-    /// back under a new identity.
+    /// had lapsed or the node was buried, and where the store may have less
+    /// than it had when the node was registered (its server was started again
+    /// or replaced), in which case the node is buried by this: it must stop at
+    /// once, come back under a new identity and read everything afresh.
     async fn heartbeat_node(&self, node: NodeId, ttl_ms: u64) -> StoreResult<Option<TimestampMs>>;
 
     /// Marks a node as dead by compare-and-set on its lapsed lease. With

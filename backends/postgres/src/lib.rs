@@ -45,6 +45,7 @@ pub mod inspect;
 mod open;
 mod options;
 mod ownership;
+mod place;
 mod pool;
 mod prepare;
 mod read;
@@ -71,6 +72,7 @@ use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
 use leasehold_core::time::TimestampMs;
 use open::Pools;
 use options::without_password;
+use place::Place;
 use pool::Transaction;
 use sqlx::postgres::PgRow;
 use stats::{Counters, Recorder};
@@ -89,6 +91,7 @@ pub struct PostgresBackend {
     exclusive: bool,
     /// The last write found no room.
     full: AtomicBool,
+    place: Place,
     url: String,
 }
 
@@ -119,6 +122,7 @@ impl PostgresBackend {
             recorder: Recorder::default(),
             exclusive: options.exclusive,
             full: false.into(),
+            place: Place::default(),
             url: without_password(&options.url),
         })
     }
@@ -148,6 +152,10 @@ impl PostgresBackend {
 
     fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The time to go by, where it is not the server's.

@@ -6,7 +6,7 @@ use crate::pool::Pool;
 use crate::stats::Counters;
 use crate::watch::{Ear, Watch};
 use crate::wire::Manner;
-use leasehold_backend::{StoreError, StoreResult};
+use leasehold_backend::{StoreError, StoreResult, SystemClock};
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use std::str::FromStr;
@@ -50,6 +50,7 @@ pub(crate) async fn open(options: &PostgresOptions, counters: &Arc<Counters>) ->
         connect: times.connect,
         trip: times.trip(),
         counters: Arc::clone(counters),
+        clock: SystemClock::default(),
     });
     let pools = Pools {
         commits: pool("commits", 1),

@@ -40,8 +40,12 @@ const HEARTBEAT: &str = concat!(
     "WITH t AS MATERIALIZED (SELECT ",
     now!(),
     " AS now) UPDATE @nodes AS n SET expires_at = t.now + ?::int8 FROM t \
-    WHERE n.node = ? AND NOT n.dead AND n.expires_at > t.now RETURNING t.now"
+    WHERE n.node = ? AND NOT n.dead AND n.expires_at > t.now \
+    RETURNING t.now, floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8"
 );
+
+/// When the server was started.
+const STARTED: &str = "SELECT floor(extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8";
 
 /// Marks a node as dead whose lease has lapsed, or that is known to be gone.
 /// One that nobody knows is as dead as can be.
@@ -110,6 +114,11 @@ fn time_of(rows: &[PgRow]) -> StoreResult<Option<TimestampMs>> {
 
 pub(crate) async fn register(store: &PostgresBackend, node: NodeId, ttl_ms: u64) -> StoreResult<()> {
     let ttl = number("lease time", ttl_ms)?;
+    // What is read from here on is of the server that runs now, or of a later
+    // one, which will show.
+    let started = store.own_again(STARTED, Binds::default).await?;
+    let started = started.first().map(|row| Column::of(row, "server", &"started").int(0, "started")).transpose()?;
+    store.place().begin(started);
     let rows = store.own_again(REGISTER, || {
         let mut binds = Binds::default();
         binds.maybe_int(store.given_time());
@@ -130,7 +139,15 @@ pub(crate) async fn heartbeat(store: &PostgresBackend, node: NodeId, ttl_ms: u64
         binds.uuid(node.as_uuid());
         binds
     });
-    time_of(&rows.await?)
+    let rows = rows.await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let started = Column::of(row, "server", &"started").int(1, "started")?;
+    if store.place().is_lost(node, started) {
+        tracing::warn!(%node, "the store may have less than it had; the node begins anew");
+        bury(store, node, true).await?;
+        return Ok(None);
+    }
+    time_of(&rows)
 }
 
 pub(crate) async fn bury(store: &PostgresBackend, node: NodeId, proven_gone: bool) -> StoreResult<bool> {

@@ -27,14 +27,13 @@
 
 use crate::stats::Counters;
 use crate::wire::within;
-use leasehold_backend::{Hinter, Hints};
+use leasehold_backend::{Clock, Hinter, Hints, SystemClock};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 
 /// How long announcements gather after one was sent.
 const REST: Duration = Duration::from_millis(10);
@@ -58,6 +57,9 @@ pub(crate) struct Ear {
     /// For an answer.
     pub(crate) trip: Duration,
     pub(crate) counters: Arc<Counters>,
+    /// The machine's, also where the store is given another one: a network
+    /// does not wait for that.
+    pub(crate) clock: SystemClock,
 }
 
 /// Hints for this node, and word for others.
@@ -120,7 +122,7 @@ async fn keep_listening(ear: Ear, shared: Arc<Shared>) {
             pause = BACKOFF;
         } else {
             tracing::debug!(%error, ?pause, "nobody listens for word from outside writers; trying again");
-            tokio::time::sleep(pause).await;
+            ear.clock.sleep(pause).await;
             pause = (pause * 2).min(BACKOFF_MAX);
         }
     }
@@ -154,13 +156,13 @@ async fn listen(ear: &Ear, shared: &Shared, stood: &mut bool) -> Result<std::con
     within(ear.trip, listener.listen(&ear.channel)).await?;
     *stood = true;
     shared.hinter.hint();
-    let mut rested = Instant::now();
+    let mut rested = ear.clock.monotonic();
     loop {
         let next = tokio::select! {
             heard = tokio::time::timeout(PROBE_EVERY, listener.try_recv()) => {
                 heard.map_or(Next::Silence, |heard| Next::Heard(heard.map(|word| word.map(|word| word.process_id()))))
             }
-            () = told(shared, rested) => Next::News,
+            () = told(ear, shared, rested) => Next::News,
         };
         let text = match next {
             Next::Heard(Ok(Some(pid))) => {
@@ -177,12 +179,12 @@ async fn listen(ear: &Ear, shared: &Shared, stood: &mut bool) -> Result<std::con
         Counters::add(&ear.counters.statements, 1);
         Counters::add(&ear.counters.round_trips, 1);
         within(ear.trip, listener.execute(AssertSqlSafe(text))).await?;
-        rested = Instant::now() + REST;
+        rested = ear.clock.monotonic() + REST;
     }
 }
 
 /// Ends when something is to be told, and not before the rest is over.
-async fn told(shared: &Shared, rested: Instant) {
-    tokio::time::sleep_until(rested).await;
+async fn told(ear: &Ear, shared: &Shared, rested: Duration) {
+    ear.clock.sleep_until(rested).await;
     shared.news.notified().await;
 }

@@ -38,8 +38,8 @@
 //! One per commit and per page, to all primaries concerned at the same time;
 //! `take_partitions` four (nodes, heads, takeover, nodes), `stored_index` two,
 //! `list_expired_leases` one per thousand active executions of the fullest
-//! partition. A heartbeat is one command, and one more per primary while
-//! memory is full.
+//! partition. A heartbeat is one command, one more per primary of a Cluster,
+//! and one more per primary while memory is full.
 //!
 //! # Durability
 //!
@@ -59,6 +59,10 @@
 //! itself; a read is sent once more. Calls that a server refused to begin
 //! (the slot moved, the functions are gone) are sent again once that is
 //! mended.
+//!
+//! A server that was started again, or one that took the place of another,
+//! may have less than what was written. The next heartbeat then ends the
+//! node's life, and the next life reads everything afresh.
 //!
 //! When memory is full, change sets that add executions or payloads are
 //! refused; all others go through a function that the server runs all the
@@ -102,7 +106,7 @@ use redis::IntoConnectionInfo;
 use stats::Counters;
 use std::sync::{Arc, PoisonError, RwLock};
 use uuid::Uuid;
-use wire::{Call, How, Surveyor, Timeouts, Wait, Wire, WireTimeouts};
+use wire::{Call, How, Runs, Surveyor, Timeouts, Wait, Wire, WireTimeouts};
 
 /// A store in Valkey or Redis.
 pub struct RedisBackend {
@@ -149,6 +153,7 @@ impl RedisBackend {
             readers: options.readers,
             timeouts: WireTimeouts { reads, writes },
             counters: Arc::<Counters>::default(),
+            runs: Arc::<Runs>::default(),
         };
         let wire = Wire::new(surveyor);
         wire.find_cluster().await.map_err(|cut| server::of_cut(&cut))?;

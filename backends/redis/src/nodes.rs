@@ -60,6 +60,9 @@ pub(crate) async fn now(store: &RedisBackend) -> StoreResult<TimestampMs> {
 }
 
 pub(crate) async fn register(store: &RedisBackend, node: NodeId, ttl_ms: u64) -> StoreResult<()> {
+    // What is read from here on is of the servers that run now, or of later
+    // ones, which will show.
+    store.wire.runs().begin();
     let mut call = node_call(store, Function::Register, node);
     call.arg(ttl_ms.min(TTL_MS_MAX)).arg(FORGET_AFTER_MS);
     system(store, true, call).await.map(drop)
@@ -70,6 +73,12 @@ pub(crate) async fn heartbeat(store: &RedisBackend, node: NodeId, ttl_ms: u64) -
     call.arg(ttl_ms.min(TTL_MS_MAX));
     let value = system(store, false, call).await?;
     let now = Place::new("nodes", &node).maybe_number("now", &value)?.map(TimestampMs);
+    store.wire.meet_all().await;
+    if now.is_some() && store.wire.runs().have_changed() {
+        tracing::warn!(%node, "the store may have less than it had; the node begins anew");
+        bury(store, node, true).await?;
+        return Ok(None);
+    }
     memory::look_again(store).await;
     Ok(now)
 }

@@ -11,8 +11,10 @@ use std::time::Duration;
 pub enum Durability {
     /// It is in the memory of the primary, and in its append-only file as
     /// that file is configured. With `appendfsync everysec` it survives the
-    /// end of the server's process, and up to two seconds may be gone after a
-    /// loss of power or of the primary.
+    /// end of the server's process as a rule, but a server whose disk is still
+    /// busy with the last synchronisation answers before it writes to the
+    /// file, for up to two seconds: so much may be gone with the process, and
+    /// after a loss of power or of the primary.
     #[default]
     Acknowledged,
     /// It is on the primary's disk, for which the server has to sync its

@@ -189,6 +189,23 @@ async fn a_commit_the_disk_has_survives_the_server_and_the_engine_goes_on() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_started_again_ends_the_nodes_life_with_the_next_heartbeat() {
+    let mut server = server(Flavour::Valkey, &[]);
+    let engine = engine(&server).await;
+    let store = &engine.store;
+    server.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).unwrap();
+    assert!(store.heartbeat_node(engine.node, TTL_MS).await.unwrap().is_some());
+    server.restart().unwrap();
+    assert!(store.heartbeat_node(engine.node, TTL_MS).await.unwrap().is_none());
+    let dead = |rows: &[leasehold_backend::NodeRow]| rows.iter().all(|row| row.node == engine.node && row.dead);
+    assert!(dead(&store.nodes().await.unwrap()));
+    let heir = leasehold_core::ids::NodeId::from_uuid(uuid::Uuid::from_u128(77));
+    store.register_node(heir, TTL_MS).await.unwrap();
+    assert!(store.heartbeat_node(heir, TTL_MS).await.unwrap().is_some());
+    assert_eq!(store.take_partitions(heir, 3, &[1], 0).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_commit_that_arrives_after_its_sender_gave_up_is_accounted_for() {
     let server = server(Flavour::Valkey, &[]);
     let mut engine = engine(&server).await;

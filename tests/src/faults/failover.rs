@@ -3,7 +3,7 @@
 
 use super::account::Account;
 use super::play::Play;
-use super::spec::{Class, StoreSpec};
+use super::spec::{Class, NOTICED_MS, StoreSpec};
 use super::{Case, Scene, nothing};
 use crate::kills::Fallible;
 use leasehold_services::{RedisConfig, ValkeyCluster};
@@ -29,9 +29,8 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-/// How far a replica may lag behind, and how long an answer takes to be noted.
+/// How far a replica may lag behind.
 const LAG_MS: i64 = 1_000;
-const NOTED_MS: i64 = 100;
 
 /// How long a promotion may take.
 const PROMOTED_MAX: Duration = Duration::from_secs(30);
@@ -68,10 +67,10 @@ impl Scene for Failover {
         let killed = play.now();
         self.cluster.node(victim).kill()?;
         play.count("primaries killed", 1);
-        if self.class == Class::Acknowledged {
-            play.loosen(killed - LAG_MS, killed + NOTED_MS);
-        }
         play.until("a promoted replica", PROMOTED_MAX, |_| Ok(self.cluster.primaries().len() == PRIMARIES))?;
+        if self.class == Class::Acknowledged {
+            play.loosen(killed - LAG_MS, play.now() + NOTICED_MS);
+        }
         let alone = play.draw(0, 500);
         play.pass(alone)?;
         // Whoever waits for a replica goes on once there is one again.

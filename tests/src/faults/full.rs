@@ -4,7 +4,7 @@
 
 use super::account::Account;
 use super::mount::{Mount, run};
-use super::play::{Play, is_create_refused_for_room, is_fresh_create, is_work_going_on};
+use super::play::{Play, is_create_open, is_create_refused_for_room, is_fresh_create, is_work_going_on};
 use super::server::{Running, Server};
 use super::spec::{Class, StoreSpec};
 use super::{Case, Scene, nothing};
@@ -27,7 +27,7 @@ pub const CASES: &[Case] = &[
     Case {
         fault: "disk full",
         target: "sqlite, file-size limit",
-        promise: PROMISE,
+        promise: "creates are refused or in doubt; nothing acknowledged is lost",
         obstacle: nothing,
         scene: || Ok(Box::new(SqliteFile)),
     },
@@ -96,9 +96,9 @@ impl Scene for SqliteDisk {
 /// another error than on a full disk, and SQLite cannot tell what it is.
 struct SqliteFile;
 
-/// How large a file may be, in the shell's blocks of 512 bytes. The log
-/// beside the database grows beyond it within a second.
-const BLOCKS: &str = "1600";
+/// How large a file may be, in the shell's blocks of 512 bytes: 4 MiB, beyond
+/// which the log beside the database grows within seconds.
+const BLOCKS: &str = "8192";
 
 impl Scene for SqliteFile {
     fn round(&mut self, seed: u64) -> Fallible<Account> {
@@ -110,10 +110,12 @@ impl Scene for SqliteFile {
         let since = play.now();
         play.until("a call refused because the file may not grow", TOLD_MAX, |play| {
             let now = play.now();
-            Ok(play.answered(since, now, |ack| !ack.is_promise())? > 10)
+            Ok(play.answered(since, now, is_create_open)? > 0)
         })?;
         let starving = play.draw(200, 4_000);
         play.pass(starving)?;
+        let open = play.answered(since, play.now(), is_create_open)?;
+        play.count("creates refused or in doubt meanwhile", open);
         let pid = play.pid(0).ok_or("the node has ended")?.to_string();
         run(Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited:unlimited"]))?;
         play.served_again()?;

@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::play::Play;
 use super::server::Server;
-use super::spec::Class;
+use super::spec::{Class, NOTICED_MS};
 use super::{Case, Scene, nothing};
 use crate::kills::Fallible;
 use leasehold_services::Flavour;
@@ -75,7 +75,7 @@ impl Scene for Killed {
             play.pass(gone)?;
             self.server.restart()?;
             if self.lossy {
-                play.loosen(killed - EVERYSEC_MS, play.now());
+                play.loosen(killed - EVERYSEC_MS, play.now() + NOTICED_MS);
             }
             play.count("kills of the store", 1);
             play.served_again()?;

@@ -178,6 +178,7 @@ fn play(case: &'static Case, rounds: u64, seed: u64) -> Row {
                      doubt, {retried} retried, {lost} lost, {} violations",
                     played.problems.len()
                 );
+                played.problems.iter().for_each(|problem| eprintln!("  VIOLATION {problem}"));
                 scene = Some(ready);
                 account.merge(played);
             }

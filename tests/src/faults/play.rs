@@ -355,7 +355,8 @@ impl Play {
             }
             caller.read_on()?;
             for noted in caller.noted {
-                let is_loose = self.loose.iter().any(|(from, to)| (*from..=*to).contains(&noted.at));
+                // Whatever was under way meanwhile may have been carried out then.
+                let is_loose = self.loose.iter().any(|(from, to)| noted.since <= *to && noted.at >= *from);
                 self.account.add(&noted.ack);
                 if is_loose { acks.1.push(noted.ack) } else { acks.0.push(noted.ack) }
             }
@@ -435,6 +436,11 @@ pub fn is_fresh_create(ack: &Ack) -> bool {
 /// Whether a create was refused for want of room, with the error that says so.
 pub fn is_create_refused_for_room(ack: &Ack) -> bool {
     matches!(ack, Ack::Retried { op, code } if op.starts_with("create_execution") && code == "resource_exhausted")
+}
+
+/// Whether a create has to be sent again.
+pub fn is_create_open(ack: &Ack) -> bool {
+    matches!(ack, Ack::Retried { op, .. } | Ack::Unknown { op } if op.starts_with("create_execution"))
 }
 
 /// Whether work that was there already went on.

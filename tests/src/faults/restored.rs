@@ -1,14 +1,16 @@
 //! The store is put back to an older state while node and workers go on.
 //!
 //! What was acknowledged since the backup is gone, as whoever restores has
-//! decided. What was acknowledged before it, and what is acknowledged from the
-//! restore on, has to be there, and nothing of the lost past may leak into it.
+//! decided. What was acknowledged before it has to be there, and so has what
+//! is acknowledged once the node has noticed, which it does with its next
+//! heartbeat: until then it may answer a repeated create or a renewal from
+//! memory, without asking the store.
 
 use super::account::Account;
 use super::mount::run;
 use super::play::Play;
 use super::server::{Running, Server};
-use super::spec::Class;
+use super::spec::{Class, NOTICED_MS};
 use super::{Case, Scene, nothing};
 use crate::kills::Fallible;
 use leasehold_services::Flavour;
@@ -35,7 +37,8 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-const PROMISE: &str = "what was acknowledged between backup and restore is gone; nothing from before or after is";
+const PROMISE: &str = "what was acknowledged between the backup and the first heartbeat after the restore may be gone; \
+                       nothing from before or after is";
 
 struct Restored {
     server: Server,
@@ -80,10 +83,10 @@ impl Scene for Restored {
         fs::remove_dir_all(&data)?;
         run(Command::new("mv").arg(&copy).arg(&data))?;
         self.server.restart()?;
-        play.loosen(saved, play.now());
+        play.loosen(saved, play.now() + NOTICED_MS);
         play.count("restores", 1);
         play.served_again()?;
-        let whole = play.draw(500, 1_500);
+        let whole = play.draw(NOTICED_MS.unsigned_abs(), NOTICED_MS.unsigned_abs() + 1_500);
         play.pass(whole)?;
         play.settle(&store)
     }

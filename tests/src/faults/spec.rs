@@ -26,6 +26,11 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long leases of workers run: those of the fleet and remote ones.
 pub const WORK_LEASE: Duration = Duration::from_millis(1500);
 
+/// How long it may take after a store has come back with less than it had
+/// until the node has noticed. Until then it may answer a repeated create or a
+/// renewal from memory, without asking the store.
+pub const NOTICED_MS: i64 = 2_500;
+
 /// The longest a node waits for one answer of its store.
 pub const ANSWER_MAX: Duration = Duration::from_millis(1500);
 
@@ -185,6 +190,12 @@ impl NodeSpec {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_heartbeat_notices_within_its_time() {
+        let most = i64::try_from((HEARTBEAT + ANSWER_MAX).as_millis()).unwrap();
+        assert_eq!(NOTICED_MS, most);
+    }
 
     #[test]
     fn another_port_leaves_the_rest_of_an_address() {

@@ -124,6 +124,9 @@ impl Ack {
 /// An acknowledgement and when it was noted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Noted {
+    /// When the call was sent that was answered so, in wall-clock
+    /// milliseconds.
+    pub since: i64,
     /// Wall-clock milliseconds, later than the answer.
     pub at: i64,
     /// What was answered.
@@ -149,14 +152,19 @@ impl AckLog {
         Ok(Self { file, clock: SystemClock::default() })
     }
 
-    /// Appends one; it is in the file when this returns.
+    /// Wall-clock milliseconds.
+    pub fn now(&self) -> i64 {
+        self.clock.now().0
+    }
+
+    /// Appends one, of a call that was sent at `since`; it is in the file when this returns.
     ///
     /// # Panics
     ///
     /// When the file cannot be written; a log with a gap proves nothing.
-    pub fn write(&self, ack: &Ack) {
+    pub fn write(&self, since: i64, ack: &Ack) {
         let TimestampMs(at) = self.clock.now();
-        let mut line = serde_json::to_vec(&Noted { at, ack: ack.clone() }).expect("an acknowledgement is JSON");
+        let mut line = serde_json::to_vec(&Noted { since, at, ack: ack.clone() }).expect("an acknowledgement is JSON");
         line.push(b'\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(&line).expect("the log of acknowledgements can be written");

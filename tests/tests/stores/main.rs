@@ -3,5 +3,7 @@
 //! other tests use.
 
 mod node;
+mod owners;
+mod restart;
 mod room;
 mod watch;

@@ -50,7 +50,10 @@ pub(crate) async fn commit(store: &PostgresBackend, batch: &Batch) -> StoreResul
                 };
                 return Ok(batch.parts.iter().map(|part| outcome(&part.expected.partition)).collect());
             }
-            Head::Elsewhere => return Ok(vec![PartOutcome::Refused; batch.parts.len()]),
+            Head::Elsewhere => {
+                store.place().lost_by(batch.node);
+                return Ok(vec![PartOutcome::Refused; batch.parts.len()]);
+            }
             Head::Overtaken => fence = None,
             Head::Differs { partitions, fence: seen } => {
                 rows.drop_partitions(&partitions);

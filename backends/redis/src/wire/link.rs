@@ -1,7 +1,10 @@
 //! One connection that is made when it is needed and made again when it was
 //! lost.
 
+use super::runs::Runs;
+use crate::server::field;
 use crate::stats::Counters;
+use crate::values;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, Pipeline, Value};
 use std::sync::Arc;
@@ -40,6 +43,7 @@ pub(crate) struct Link {
     info: ConnectionInfo,
     timeouts: Timeouts,
     counters: Arc<Counters>,
+    runs: Arc<Runs>,
     state: Mutex<State>,
 }
 
@@ -53,8 +57,8 @@ struct State {
 }
 
 impl Link {
-    pub(crate) fn new(info: ConnectionInfo, timeouts: Timeouts, counters: Arc<Counters>) -> Self {
-        Self { info, timeouts, counters, state: Mutex::default() }
+    pub(crate) fn new(info: ConnectionInfo, timeouts: Timeouts, counters: Arc<Counters>, runs: Arc<Runs>) -> Self {
+        Self { info, timeouts, counters, runs, state: Mutex::default() }
     }
 
     /// Sends commands in one piece and returns an answer for each, errors of
@@ -103,8 +107,12 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.timeouts.connect))
             .set_response_timeout(Some(self.timeouts.response));
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(unreached)?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.map_err(unreached)?;
         Counters::add(&self.counters.connections, 1);
+        let info: Value = redis::cmd("INFO").arg("server").query_async(&mut connection).await.map_err(unreached)?;
+        if let Some(run) = values::text(&info).as_deref().and_then(|info| field(info, "run_id")) {
+            self.runs.meet(&self.info.addr().to_string(), run);
+        }
         state.connection = Some(connection.clone());
         state.made += 1;
         Ok((connection, state.made))

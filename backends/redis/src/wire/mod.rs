@@ -8,9 +8,11 @@
 //! repeating does no harm.
 
 mod link;
+mod runs;
 mod topology;
 
 pub(crate) use link::{Cut, Timeouts};
+pub(crate) use runs::Runs;
 pub(crate) use topology::{Lane, Primary, Surveyor, Topology, WireTimeouts, slot_of};
 
 use crate::errors::{self, Remedy};
@@ -187,6 +189,9 @@ impl Wire {
                 Ok(values) => {
                     let found = values.first().and_then(|value| self.surveyor.cluster(value, server, &before));
                     if let Some(topology) = found {
+                        if topology.differs_from(&before) {
+                            self.surveyor.runs.replaced();
+                        }
                         self.put(topology);
                         return Ok(());
                     }
@@ -202,6 +207,26 @@ impl Wire {
             && let Err(cut) = self.refresh().await
         {
             tracing::warn!(error = cut.text(), "the Cluster does not say who serves which slot");
+        }
+    }
+
+    /// Whether the servers are still those that they were.
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.surveyor.runs
+    }
+
+    /// Meets every primary of a Cluster, so that one that was started again or
+    /// replaced shows although nothing else is asked of it. A single server
+    /// is met with every heartbeat.
+    pub(crate) async fn meet_all(&self) {
+        let topology = self.topology();
+        if !topology.clustered {
+            return;
+        }
+        let ping = redis::cmd("PING");
+        let met = join_all(topology.primaries.iter().map(|primary| primary.send(Lane::Ownership, [&ping]))).await;
+        if met.iter().any(Result::is_err) {
+            self.refresh_if_clustered().await;
         }
     }
 

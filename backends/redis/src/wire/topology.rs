@@ -1,6 +1,7 @@
 //! Who serves what: one server for everything, or the primaries of a Cluster.
 
 use super::link::{Cut, Link, Timeouts};
+use super::runs::Runs;
 use crate::stats::Counters;
 use leasehold_core::partition::crc16;
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, Value};
@@ -39,8 +40,9 @@ pub(crate) enum Lane {
 }
 
 impl Primary {
-    fn new(info: &ConnectionInfo, readers: usize, timeouts: WireTimeouts, counters: &Arc<Counters>) -> Self {
-        let link = |timeouts| Link::new(info.clone(), timeouts, Arc::clone(counters));
+    fn new(info: &ConnectionInfo, of: &Surveyor) -> Self {
+        let link = |timeouts| Link::new(info.clone(), timeouts, Arc::clone(&of.counters), Arc::clone(&of.runs));
+        let (readers, timeouts) = (of.readers, of.timeouts);
         Self {
             address: info.addr().to_string(),
             reads: (0..readers.max(1)).map(|_| link(timeouts.reads)).collect(),
@@ -106,6 +108,13 @@ impl Topology {
         self.primaries.get(range.2)
     }
 
+    /// Whether somebody else serves what was served before.
+    pub(super) fn differs_from(&self, before: &Self) -> bool {
+        let address = |topology: &Self, slot| topology.of(slot).map(|primary| primary.address.clone());
+        let moved = |slot| address(before, slot).is_some_and(|served| address(self, slot) != Some(served));
+        before.clustered && self.ranges.iter().any(|(first, last, _)| moved(*first) || moved(*last))
+    }
+
     pub(crate) async fn close(&self) {
         for primary in &self.primaries {
             primary.close().await;
@@ -119,6 +128,7 @@ pub(crate) struct Surveyor {
     pub(crate) readers: usize,
     pub(crate) timeouts: WireTimeouts,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) runs: Arc<Runs>,
 }
 
 impl Surveyor {
@@ -128,7 +138,7 @@ impl Surveyor {
     }
 
     fn primary(&self, info: &ConnectionInfo) -> Primary {
-        Primary::new(info, self.readers, self.timeouts, &self.counters)
+        Primary::new(info, self)
     }
 
     /// Reads the answer to `CLUSTER SLOTS` that `asked` gave.

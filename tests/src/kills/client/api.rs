@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub enum Answer {
     /// It was carried out.
     Done(Value),
-    /// It was refused, with this code.
-    Refused(String),
+    /// It was refused, which is noted.
+    Refused,
 }
 
 /// How one try went.
@@ -44,18 +44,21 @@ pub struct Api {
     client: Client<HttpConnector, Full<Bytes>>,
     port: watch::Receiver<u16>,
     log: Arc<AckLog>,
+    /// When the last try was sent.
+    sent: i64,
 }
 
 impl Api {
     /// Calls the node on the port last told.
     pub fn new(port: watch::Receiver<u16>, log: Arc<AckLog>) -> Self {
         let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build_http();
-        Self { client, port, log }
+        let sent = log.now();
+        Self { client, port, log, sent }
     }
 
     /// Notes something; it is in the file when this returns.
     pub fn note(&self, ack: &Ack) {
-        self.log.write(ack);
+        self.log.write(self.sent, ack);
     }
 
     /// Posts until there is an answer. Every try without one is noted as
@@ -71,6 +74,7 @@ impl Api {
 
     async fn call(&mut self, op: &str, method: Method, path: &str, body: Bytes) -> Answer {
         loop {
+            self.sent = self.log.now();
             match self.try_once(method.clone(), path, body.clone()).await {
                 Ok(Try::Answered(status, answer)) if status.is_success() => return Answer::Done(answer),
                 Ok(Try::Answered(status, answer)) => {
@@ -84,7 +88,7 @@ impl Api {
                 Ok(Try::Unknown) => self.note(&Ack::Unknown { op: op.to_owned() }),
                 Err(error) => {
                     self.note(&Ack::Fault { op: op.to_owned(), detail: error.to_string() });
-                    return Answer::Refused("malformed".to_owned());
+                    return Answer::Refused;
                 }
             }
             self.pause().await;
@@ -135,9 +139,9 @@ impl Api {
         if status.is_server_error() {
             self.note(&Ack::Fault { op, detail: format!("{status} {answer}") });
         } else {
-            self.note(&Ack::Refused { op, code: code.clone() });
+            self.note(&Ack::Refused { op, code });
         }
-        Some(Answer::Refused(code))
+        Some(Answer::Refused)
     }
 }
 

@@ -168,7 +168,7 @@ async fn settle(load: &Load, most: Duration) -> Vec<(String, String)> {
                 Answer::Done(state) => open.push((id, state.to_string())),
                 // Noted by the call; the account afterwards tells whether it
                 // may be gone.
-                Answer::Refused(_) => {}
+                Answer::Refused => {}
             }
         }
         if open.is_empty() || clock.monotonic() > most {

@@ -34,6 +34,7 @@ pub async fn run(load: Arc<Load>, number: u64, over: watch::Receiver<bool>) {
             "request_id": request_id,
         });
         let Answer::Done(answer) = api.post("poll_tasks", "/v1/workers/remote/claim", &poll).await else { continue };
+        let mut leases = Vec::new();
         for task in answer["tasks"].as_array().map_or(&[][..], Vec::as_slice) {
             if let Some(lease) = Lease::of(task) {
                 api.note(&Ack::Claimed {
@@ -41,10 +42,13 @@ pub async fn run(load: Arc<Load>, number: u64, over: watch::Receiver<bool>) {
                     lease_epoch: lease.epoch,
                     expires_at: lease.expires_at,
                 });
-                lease.work(&mut api, &mut rng).await;
+                leases.push(lease);
             } else {
                 api.note(&Ack::Fault { op: "poll_tasks".to_owned(), detail: task.to_string() });
             }
+        }
+        for lease in leases {
+            lease.work(&mut api, &mut rng).await;
         }
     }
 }
