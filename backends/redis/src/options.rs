@@ -17,7 +17,8 @@ pub enum Durability {
     /// after a loss of power or of the primary.
     #[default]
     Acknowledged,
-    /// It is on the primary's disk: it survives a loss of power, and the loss
+    /// It is on the primary's disk, for which the server has to sync its
+    /// append-only file (`appendfsync` not `no`): it survives a loss of power, and the loss
     /// of the primary once that one comes back. A failover to a replica that
     /// had not received it loses it.
     Fsynced,

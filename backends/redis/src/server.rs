@@ -135,8 +135,22 @@ impl Server {
                 "Set `appendonly yes`, or choose the class `acknowledged`",
             ));
         }
-        if self.has_waitaof() || self.appendfsync.as_deref() == Some("always") {
+        if self.appendfsync.as_deref() == Some("always") {
             return None;
+        }
+        if self.has_waitaof() {
+            // A server that leaves the disk to the operating system never
+            // learns what is on it, and no wait for it ends well.
+            let never = self.appendfsync.as_deref() == Some("no");
+            return never.then(|| {
+                Obstacle::new(
+                    format!(
+                        "The durability class `fsynced` was asked for, and {address} has appendfsync no, so that it \
+                         never syncs its append-only file"
+                    ),
+                    "Set `appendfsync everysec` or `always`, or choose the class `acknowledged`",
+                )
+            });
         }
         let found = self.appendfsync.as_deref().unwrap_or("unknown, since the server does not tell its configuration");
         Some(Obstacle::new(
@@ -256,20 +270,25 @@ mod tests {
         let good = server("redis_version:7.0.15\r\nrole:master");
         let evicting = Server { policy: "allkeys-lru".to_owned(), ..good.clone() };
         let bare = Server { aof: false, ..good.clone() };
+        let lazy = Server { appendfsync: Some("no".to_owned()), ..server("redis_version:7.2.0") };
         for (server, durability, told) in [
             (&evicting, Durability::Acknowledged, "allkeys-lru"),
             (&server("redis_version:7.0.15\r\nrole:slave"), Durability::Acknowledged, "replica"),
             (&bare, Durability::Fsynced, "no append-only file"),
             (&good, Durability::Fsynced, "appendfsync is everysec"),
+            (&lazy, Durability::Fsynced, "never syncs"),
         ] {
             let obstacle = server.obstacle(durability).unwrap();
             assert!(obstacle.what.contains(told), "{obstacle}");
         }
         let always = Server { appendfsync: Some("always".to_owned()), ..good.clone() };
+        let silent = Server { appendfsync: None, ..server("redis_version:7.2.0") };
         for (server, durability) in [
             (&good, Durability::Acknowledged),
             (&bare, Durability::Replicated(1)),
             (&always, Durability::Fsynced),
+            (&silent, Durability::Fsynced),
+            (&lazy, Durability::Acknowledged),
             (&server("redis_version:7.2.0"), Durability::Fsynced),
         ] {
             assert_eq!(server.obstacle(durability), None, "{server:?}");

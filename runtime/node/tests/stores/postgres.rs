@@ -168,6 +168,8 @@ async fn the_doctor_tells_how_a_server_stands_and_alters_nothing() {
     ] {
         assert_found(&store.diagnosis(check, &[]).await, "ok", part);
     }
+    let pooled = store.with("STORE__POSTGRES__POOLER", "true");
+    assert_found(&pooled.diagnosis("partitions", &[]).await, "ok", "all 4 are held by live nodes");
     drop(serving);
 
     let lapse = "UPDATE leasehold.nodes SET expires_at = 0";

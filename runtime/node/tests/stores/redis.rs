@@ -92,6 +92,12 @@ async fn a_server_that_cannot_be_used_is_refused_and_left_alone() {
         assert_eq!(dump(&server), before);
         server.command(&["CONFIG", "SET", "appendonly", "yes"]).unwrap();
 
+        server.command(&["CONFIG", "SET", "appendfsync", "no"]).unwrap();
+        let before = dump(&server);
+        fsynced.refused(&["appendfsync", "fsynced"]).await;
+        assert_eq!(dump(&server), before);
+        server.command(&["CONFIG", "SET", "appendfsync", "everysec"]).unwrap();
+
         for policy in ["allkeys-lru", "volatile-ttl"] {
             server.command(&["CONFIG", "SET", "maxmemory-policy", policy]).unwrap();
             let before = dump(&server);
