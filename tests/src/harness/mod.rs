@@ -40,7 +40,7 @@ use leasehold_contract::Engine;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use target::Store;
-use watched::{Calls, Watched};
+use watched::{Calls, LeftOpen, Watched};
 
 /// A running engine, its store and its clock.
 pub struct Harness {
@@ -103,7 +103,7 @@ async fn serve(
     entropy: &Arc<Reseeded>,
     options: &Options,
 ) -> EngineHandle {
-    let watched = Watched { store: backend.clone(), calls: calls.clone() };
+    let watched = Watched { store: LeftOpen(backend.clone()), calls: calls.clone() };
     let env = Env::new(Arc::new(watched), clock, entropy.clone(), options.engine.clone());
     EngineHandle::start(env).await.expect("the engine starts over its own store")
 }
@@ -129,6 +129,7 @@ impl Harness {
     /// with the present options.
     pub async fn restart(&mut self) {
         self.handle.shutdown().await;
+        self.backend.close().await;
         self.begin().await;
     }
 
@@ -161,10 +162,19 @@ impl Harness {
     ///
     /// When the store breaks a rule.
     pub async fn finish(self) {
+        let partitions = self.partitions();
         self.handle.shutdown().await;
-        let backend = self.options.wrapped(self.store.open(&self.options, self.clock.clone()).await);
-        backend.prepare(&self.options.engine.partitions).await.expect("the store is as it was");
-        check_store_assuming(backend.as_ref(), self.partitions(), self.assumptions).await.assert_sound();
+        let backend = if self.store.is_shared() {
+            // What is committed on a server is there for every connection, and
+            // new ones take longer than most tests.
+            self.backend
+        } else {
+            self.backend.close().await;
+            let backend = self.options.wrapped(self.store.open(&self.options, self.clock.clone()).await);
+            backend.prepare(&self.options.engine.partitions).await.expect("the store is as it was");
+            backend
+        };
+        check_store_assuming(backend.as_ref(), partitions, self.assumptions).await.assert_sound();
         backend.close().await;
         self.store.remove().await;
     }

@@ -75,6 +75,8 @@ impl Space {
                 let options = PostgresOptions {
                     schema: schema.clone(),
                     readers: 1,
+                    // Nobody tells anything, and it is a connection less.
+                    listen: false,
                     clock: Some(clock),
                     exclusive: true,
                     ..PostgresOptions::new(url)

@@ -83,6 +83,12 @@ impl Store {
         }
     }
 
+    /// Whether the data lies on a server, where it outlives the connections
+    /// to it.
+    pub(super) const fn is_shared(&self) -> bool {
+        matches!(self, Self::Server(_))
+    }
+
     /// Gives back what the data takes up.
     pub(super) async fn remove(self) {
         match self {

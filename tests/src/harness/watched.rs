@@ -12,6 +12,7 @@ use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, NodeId};
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
 use leasehold_core::time::TimestampMs;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
@@ -59,9 +60,27 @@ impl Drop for Call<'_> {
     }
 }
 
+/// A store that the end of an engine leaves open: whoever has opened it closes
+/// it, having looked at what is in it.
+pub(super) struct LeftOpen(pub(super) Arc<dyn Backend>);
+
+impl Deref for LeftOpen {
+    type Target = dyn Backend;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref()
+    }
+}
+
+impl LeftOpen {
+    /// Comes before that of the store.
+    #[expect(clippy::unused_async, reason = "stands in for a method of the store")]
+    async fn close(&self) {}
+}
+
 /// A store and the calls to it.
 pub(super) struct Watched {
-    pub(super) store: Arc<dyn Backend>,
+    pub(super) store: LeftOpen,
     pub(super) calls: Arc<Calls>,
 }
 
