@@ -6,7 +6,7 @@
 
 use crate::error::EngineError;
 use crate::event::Event;
-use crate::record::{Attempt, Execution, Idempotency, Lane};
+use crate::record::{Attempt, Execution, Idempotency, Lane, Signal, SignalDedup, SuspendDedup, Waitpoint, Waits};
 use crate::token::Keyring;
 
 /// The version this build writes.
@@ -32,6 +32,21 @@ impl Stored for Idempotency {
 }
 impl Stored for Lane {
     const KIND: &'static str = "lane";
+}
+impl Stored for Waits {
+    const KIND: &'static str = "waits";
+}
+impl Stored for Waitpoint {
+    const KIND: &'static str = "waitpoint";
+}
+impl Stored for Signal {
+    const KIND: &'static str = "signal";
+}
+impl Stored for SignalDedup {
+    const KIND: &'static str = "signal_dedup";
+}
+impl Stored for SuspendDedup {
+    const KIND: &'static str = "suspend_dedup";
 }
 impl Stored for Keyring {
     const KIND: &'static str = "keyring";

@@ -33,7 +33,7 @@ pub enum LeaseFact {
     /// It was given back.
     Released {
         /// Why: `completed`, `failed_retry_scheduled`, `failed_terminal`,
-        /// `cancelled`, `worker_delay`, `waiting_children`,
+        /// `cancelled`, `worker_delay`, `waiting_children`, `suspend`,
         /// `expired:<phase>` or `max_reclaims_exceeded`.
         reason: String,
     },

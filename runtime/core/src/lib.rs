@@ -28,3 +28,5 @@ pub mod tags;
 pub mod time;
 pub mod token;
 pub mod view;
+pub mod wait_lists;
+pub mod wait_view;

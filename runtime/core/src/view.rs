@@ -113,6 +113,11 @@ impl<'a> View<'a> {
         self.set.inbox.push(number);
     }
 
+    /// What was staged so far, record by record.
+    pub(crate) fn staged(&self) -> impl Iterator<Item = &Change> {
+        self.set.changes.iter()
+    }
+
     /// Takes back everything staged so far, for a command that answers a
     /// refusal instead of being refused.
     pub fn take_back(&mut self) {

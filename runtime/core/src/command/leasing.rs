@@ -7,11 +7,11 @@ use crate::error::EngineError;
 use crate::event::{Fact, LeaseFact};
 use crate::handle::{BackendTag, Handle, HandleKind, HandlePayload};
 use crate::ids::{
-    AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseEpoch, LeaseFence, LeaseId, RequestId, WorkerId,
+    AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseEpoch, LeaseFence, LeaseId, RequestId, SuspensionId, WorkerId,
     WorkerInstanceId,
 };
 use crate::record::{Attempt, AttemptTimeout, Execution, Holder, Lease, Lineage, Pending, Record};
-use crate::state::{AttemptLifecycle, AttemptType, Park, TerminalOutcome};
+use crate::state::{AttemptLifecycle, AttemptType, Park, SuspendedFor, TerminalOutcome};
 use crate::time::TimestampMs;
 use crate::view::View;
 use std::sync::Arc;
@@ -338,19 +338,37 @@ pub(super) fn end_attempt(
 /// Interrupts the current attempt: it gives its lease back and goes on later,
 /// with what is left of its time.
 pub(super) fn interrupt(view: &mut View<'_>, next: &mut Execution, suspension_id: &str, park: Park, now: TimestampMs) {
+    pause(view, next, suspension_id, suspension_id, now);
+    let vector = next.vector().interrupted(park);
+    next.transition(vector, now);
+}
+
+/// Suspends the current attempt: it gives its lease back and goes on when its
+/// suspension ends, with what is left of its time.
+pub(super) fn suspend(
+    view: &mut View<'_>,
+    next: &mut Execution,
+    suspension_id: SuspensionId,
+    by: SuspendedFor,
+    now: TimestampMs,
+) {
+    pause(view, next, &suspension_id.to_string(), "suspend", now);
+    let vector = next.vector().suspended(by);
+    next.transition(vector, now);
+}
+
+fn pause(view: &mut View<'_>, next: &mut Execution, suspension_id: &str, released: &str, now: TimestampMs) {
     if let Some(attempt) = next.attempt.as_mut() {
         attempt.lifecycle = AttemptLifecycle::Suspended;
         attempt.suspended_at = Some(now);
         attempt.suspension_id = Some(suspension_id.to_owned());
     }
-    release(view, next, suspension_id, now);
+    release(view, next, released, now);
     if let Some(AttemptTimeout::At(at)) = next.attempt_timeout {
         // One millisecond at least: an attempt that used its time up is
         // still owed the timer that ends it.
         next.attempt_timeout = Some(AttemptTimeout::Remaining(at.since(now).max(1)));
     }
-    let vector = next.vector().interrupted(park);
-    next.transition(vector, now);
 }
 
 /// Puts an execution into its terminal state and tells everybody.

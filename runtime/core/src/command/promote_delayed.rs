@@ -74,6 +74,7 @@ impl Decide for PromoteDelayed {
 pub(super) fn promote(view: &mut View<'_>, execution: &Execution, now: TimestampMs) {
     let mut next = execution.clone();
     next.delay_until = None;
+    next.blocking_detail = None;
     let vector = next.vector().parked(Park::Eligible);
     next.transition(vector, now);
     view.put_execution(Arc::new(next));

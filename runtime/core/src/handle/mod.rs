@@ -91,7 +91,7 @@ pub struct Handle {
 }
 
 /// What a handle says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, bincode::Encode, bincode::Decode)]
 pub struct HandlePayload {
     /// The execution.
     pub execution_id: ExecutionId,

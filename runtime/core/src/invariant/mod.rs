@@ -6,9 +6,11 @@
 
 mod change;
 mod record;
+mod waits;
 
 pub use change::{check_change, check_changes};
 pub use record::check_execution;
+pub use waits::{check_wait_changes, check_waitpoint, check_waits, check_waits_of};
 
 use crate::ids::ExecutionId;
 use crate::record::Execution;

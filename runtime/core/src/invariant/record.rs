@@ -7,7 +7,8 @@ use crate::record::{
     AttemptTimeout, Execution, GrantPurpose, INLINE_RESULT_BYTES_MAX, Pending, ResultRef, renewal_advice_ms,
 };
 use crate::state::{
-    AttemptLifecycle, AttemptState, EligibilityState, LifecyclePhase, OwnershipState, StateVector, TerminalOutcome,
+    AttemptLifecycle, AttemptState, BlockingReason, EligibilityState, LifecyclePhase, OwnershipState, StateVector,
+    TerminalOutcome,
 };
 
 /// Checks an execution against every rule that needs nothing but its record.
@@ -162,7 +163,12 @@ fn queue(execution: &Execution) -> Result<(), Violation> {
     let blocked = vector.is_runnable() && !delayed && !vector.is_eligible();
     rule(delayed == execution.delay_until.is_some(), "a wake time is kept exactly while delayed")?;
     rule(blocked == execution.blocked_at.is_some(), "the block is dated exactly while blocked")?;
-    rule(blocked || execution.blocking_detail.is_none(), "only a block has a detail")?;
+    let suspended = vector.lifecycle_phase() == LifecyclePhase::Suspended;
+    let resuming = vector.blocking_reason() == BlockingReason::WaitingForResumeDelay;
+    rule(
+        blocked || suspended || resuming || execution.blocking_detail.is_none(),
+        "only a block, a suspension or the delay after one has a detail",
+    )?;
     let fits = match execution.grant.as_ref().map(|grant| grant.purpose) {
         None => true,
         Some(GrantPurpose::Claim) => vector.is_eligible(),

@@ -10,6 +10,11 @@ mod grant;
 mod idempotency;
 mod lane;
 mod lease;
+mod signal;
+mod suspend_dedup;
+mod suspension;
+mod wait;
+mod waitpoint;
 
 pub use attempt::{Attempt, AttemptKey, Lineage};
 pub use execution::{AttemptTimeout, Execution, ExecutionSpec, Pending, Progress, ResultRef};
@@ -17,6 +22,14 @@ pub use grant::{Grant, GrantPurpose};
 pub use idempotency::{Idempotency, IdempotencyKey};
 pub use lane::Lane;
 pub use lease::{Holder, Lease, renewal_advice_ms};
+pub use signal::{INLINE_PAYLOAD_BYTES_MAX, Signal, SignalDedup, SignalDedupKey, SignalKey, SignalPayload};
+pub use suspend_dedup::{IssuedWaitpoint, SuspendDedup, SuspendDedupKey, SuspendDetails, SuspendOutcome};
+pub use suspension::{
+    BoundWaitpoint, BufferedSummary, CloseReason, Closed, Requester, ResumePolicy, ResumeTarget, ResumeTrigger,
+    Suspension, SuspensionReason, SuspensionTimeout, TimeoutBehavior, Waits,
+};
+pub use wait::{WaitKey, WaitRecord};
+pub use waitpoint::{Waitpoint, WaitpointState};
 
 use crate::ids::LaneId;
 use std::sync::Arc;

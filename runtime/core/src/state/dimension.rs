@@ -255,6 +255,8 @@ wire_enum!(
     }
 );
 
+pub(crate) use wire_enum;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,8 +8,9 @@
 mod dimension;
 mod transition;
 
+pub(crate) use dimension::wire_enum;
 pub use dimension::{
     AttemptLifecycle, AttemptState, AttemptType, BlockingReason, EligibilityState, LaneState, LifecyclePhase,
     OwnershipState, PublicState, TerminalOutcome,
 };
-pub use transition::{BlockedBy, DelayReason, Park, StateVector, VectorError};
+pub use transition::{BlockedBy, DelayReason, Park, StateVector, SuspendedFor, VectorError};

@@ -56,6 +56,39 @@ impl DelayReason {
     }
 }
 
+/// What a suspended execution waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SuspendedFor {
+    /// A signal.
+    Signal,
+    /// An approval.
+    Approval,
+    /// A callback.
+    Callback,
+    /// A tool's result.
+    ToolResult,
+    /// An operator.
+    Operator,
+    /// A policy.
+    Policy,
+    /// A budget.
+    Budget,
+}
+
+impl SuspendedFor {
+    const fn blocking(self) -> BlockingReason {
+        match self {
+            Self::Signal => BlockingReason::WaitingForSignal,
+            Self::Approval => BlockingReason::WaitingForApproval,
+            Self::Callback => BlockingReason::WaitingForCallback,
+            Self::ToolResult => BlockingReason::WaitingForToolResult,
+            Self::Operator => BlockingReason::PausedByOperator,
+            Self::Policy => BlockingReason::PausedByPolicy,
+            Self::Budget => BlockingReason::WaitingForBudget,
+        }
+    }
+}
+
 /// Where a runnable execution is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Park {
@@ -151,6 +184,19 @@ impl StateVector {
     /// The attempt gave its lease back and goes on later.
     pub const fn interrupted(self, park: Park) -> Self {
         Self::runnable(park, AttemptState::AttemptInterrupted)
+    }
+
+    /// The attempt gave its lease back and waits for signals, or goes on
+    /// waiting for another reason.
+    pub const fn suspended(self, by: SuspendedFor) -> Self {
+        Self {
+            lifecycle_phase: LifecyclePhase::Suspended,
+            ownership_state: OwnershipState::Unowned,
+            eligibility_state: EligibilityState::NotApplicable,
+            blocking_reason: by.blocking(),
+            terminal_outcome: TerminalOutcome::None,
+            attempt_state: AttemptState::AttemptInterrupted,
+        }
     }
 
     /// The attempt failed and another follows after the backoff.
@@ -332,6 +378,7 @@ impl StateVector {
             LifecyclePhase::Suspended => {
                 ownership(unowned)?;
                 eligibility(not_applicable)?;
+                blocking(self.reason_suspends())?;
                 outcome(no_outcome)?;
                 attempt(self.attempt_state == AttemptState::AttemptInterrupted)
             }
@@ -349,6 +396,20 @@ impl StateVector {
                 ))
             }
         }
+    }
+
+    const fn reason_suspends(self) -> bool {
+        use BlockingReason as B;
+        matches!(
+            self.blocking_reason,
+            B::WaitingForSignal
+                | B::WaitingForApproval
+                | B::WaitingForCallback
+                | B::WaitingForToolResult
+                | B::PausedByOperator
+                | B::PausedByPolicy
+                | B::WaitingForBudget
+        )
     }
 
     const fn reason_fits(self) -> bool {

@@ -109,6 +109,22 @@ enum Seen {
     Count(BTreeSet<[u8; 16]>),
 }
 
+/// A signal that brought a condition further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Satisfier {
+    /// The signal.
+    pub signal_id: SignalId,
+    /// The place of its waitpoint's key among those that the condition names.
+    key_at: u32,
+}
+
+impl Satisfier {
+    /// The key of the waitpoint it was sent to.
+    pub fn waitpoint_key<'a>(&self, condition: &'a ResumeCondition) -> Option<&'a str> {
+        condition.keys().nth(self.key_at as usize)
+    }
+}
+
 /// How far a condition has come: [`satisfied`] over all signals heard so far,
 /// without keeping these.
 #[derive(Clone, Debug, Default, PartialEq, Eq, bincode::Encode, bincode::Decode)]
@@ -116,7 +132,7 @@ pub struct Progress {
     /// One per node that looks at signals, in the order of the nodes.
     seen: Vec<Seen>,
     /// The signals that brought the condition further, in order.
-    satisfiers: Vec<SignalId>,
+    satisfiers: Vec<Satisfier>,
 }
 
 impl Progress {
@@ -127,7 +143,7 @@ impl Progress {
 
     /// The signals that made a single condition hold or were counted, in the
     /// order in which they came.
-    pub fn satisfiers(&self) -> &[SignalId] {
+    pub fn satisfiers(&self) -> &[Satisfier] {
         &self.satisfiers
     }
 
@@ -166,7 +182,8 @@ impl Progress {
             };
         }
         if further {
-            self.satisfiers.push(signal.signal_id);
+            let key_at = condition.keys().take_while(|key| *key != signal.waitpoint_key).count() as u32;
+            self.satisfiers.push(Satisfier { signal_id: signal.signal_id, key_at });
         }
         match (matched, further) {
             (false, _) if !condition.is_composite() => SignalEffect::NoOp,

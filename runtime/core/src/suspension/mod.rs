@@ -12,7 +12,7 @@ mod evaluate;
 mod validate;
 
 pub use condition::{CompositeBody, CountKind, MAX_COMPOSITE_DEPTH, ResumeCondition, SignalMatcher};
-pub use evaluate::{COUNTED_IDS_MAX, Heard, Progress, SignalEffect, satisfied};
+pub use evaluate::{COUNTED_IDS_MAX, Heard, Progress, Satisfier, SignalEffect, satisfied};
 pub use validate::{
     BINDINGS_MAX, CONDITION_ITEMS_MAX, PAST_TOLERANCE_MS, RESERVED_SIGNAL_NAMES, TIMEOUT_SIGNAL_NAME, WaitpointBinding,
     check_signal_name, validate,

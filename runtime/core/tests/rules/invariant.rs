@@ -50,7 +50,9 @@ fn every_broken_record_is_noticed_by_its_rule() {
         }),
         (S::Delayed, "a wake time is kept exactly while delayed", |e| e.delay_until = None),
         (S::Blocked, "the block is dated exactly while blocked", |e| e.blocked_at = None),
-        (S::Eligible, "only a block has a detail", |e| e.blocking_detail = Some(String::new())),
+        (S::Eligible, "only a block, a suspension or the delay after one has a detail", |e| {
+            e.blocking_detail = Some(String::new());
+        }),
         (S::Leased, "a running attempt has a time limit, an interrupted one remembers it", |e| {
             e.attempt_timeout = Some(AttemptTimeout::Remaining(1));
         }),

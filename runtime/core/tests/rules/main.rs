@@ -19,4 +19,5 @@ mod settle;
 mod situation;
 mod tag;
 mod timeout;
+mod waits;
 mod walk;

@@ -78,8 +78,21 @@ fn an_interrupted_eligible_execution_is_resumable() {
 }
 
 #[test]
-fn suspension_is_the_only_phase_without_a_transition_here() {
+fn a_suspension_says_what_it_waits_for() {
     let legal = all_legal();
-    assert!(legal.iter().any(|v| v.lifecycle_phase() == LifecyclePhase::Suspended));
+    let suspended = StateVector::created(Park::Eligible).leased().suspended(SuspendedFor::Approval);
+    assert_eq!(suspended.public_state(), PublicState::Suspended);
+    for by in [
+        SuspendedFor::Signal,
+        SuspendedFor::Approval,
+        SuspendedFor::Callback,
+        SuspendedFor::ToolResult,
+        SuspendedFor::Operator,
+        SuspendedFor::Policy,
+        SuspendedFor::Budget,
+    ] {
+        assert!(legal.contains(&suspended.suspended(by)), "{by:?}");
+    }
+    assert_eq!(legal.iter().filter(|v| v.lifecycle_phase() == LifecyclePhase::Suspended).count(), 7);
     assert!(legal.iter().all(|v| v.lifecycle_phase() != LifecyclePhase::Submitted));
 }

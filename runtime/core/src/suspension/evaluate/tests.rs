@@ -263,8 +263,14 @@ fn the_satisfiers_alone_satisfy_as_much_as_all_signals() {
         for signal in signals {
             progress.hear(condition, signal);
         }
-        let kept: Vec<_> =
-            signals.iter().filter(|signal| progress.satisfiers().contains(&signal.signal_id)).copied().collect();
+        let brought = |signal: &&Heard<'static>| {
+            progress.satisfiers().iter().any(|satisfier| {
+                satisfier.signal_id == signal.signal_id
+                    && satisfier.waitpoint_key(condition) == Some(signal.waitpoint_key)
+            })
+        };
+        let kept: Vec<_> = signals.iter().filter(brought).copied().collect();
+        assert_eq!(kept.len(), progress.satisfiers().len());
         assert_eq!(satisfied(condition, &kept), satisfied(condition, signals));
     });
 }
