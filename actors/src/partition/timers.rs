@@ -160,13 +160,12 @@ impl State {
         let Some(window) = self.ready.get_mut(group) else { return };
         match result {
             Ok(found) => {
-                let keys: Vec<_> = found.iter().map(|execution| (execution.rank(), execution.id.uuid())).collect();
-                window.finish_scan(&keys, asked);
+                let key = |execution: &Arc<Execution>| (execution.rank(), execution.id.uuid());
+                let keys: Vec<_> = found.iter().map(key).collect();
                 // An execution under a grant is listed by the store and left
                 // out here.
-                for execution in found.iter().filter(|execution| execution.grant.is_some()) {
-                    window.remove((execution.rank(), execution.id.uuid()), 0);
-                }
+                let granted: Vec<_> = found.iter().filter(|execution| execution.grant.is_some()).map(key).collect();
+                window.finish_scan_without(&keys, &granted, asked);
                 self.dirty_groups.insert(group.clone());
             }
             Err(error) => {

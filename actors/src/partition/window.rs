@@ -117,13 +117,20 @@ impl<K: Ord + Copy> Window<K> {
     /// Takes the result of the scan that [`Window::begin_scan`] asked for.
     /// Fewer keys than asked for mean that there are no more.
     pub fn finish_scan(&mut self, found: &[K], asked: usize) {
+        self.finish_scan_without(found, &[], asked);
+    }
+
+    /// The same, where the store lists keys that do not belong here. A change
+    /// that came after the scan was asked for still counts: it may be the one
+    /// that makes such a key belong.
+    pub fn finish_scan_without(&mut self, found: &[K], foreign: &[K], asked: usize) {
         self.scanning = false;
         if found.len() < asked {
             self.complete = true;
         } else if let Some(last) = found.last() {
             self.edge = Some(*last);
         }
-        self.entries.extend(found.iter().copied());
+        self.entries.extend(found.iter().filter(|key| !foreign.contains(key)).copied());
         // The bound is applied to the final state only: a bound met on the
         // way would move the edge back, and the same scan would follow.
         for logged in &self.log {
@@ -188,6 +195,16 @@ mod tests {
         window.durable(1);
         window.finish_scan(&[7, 8], 4);
         assert_eq!(window.iter().collect::<Vec<_>>(), [8]);
+    }
+
+    #[test]
+    fn a_key_that_comes_to_belong_while_it_is_scanned_is_kept() {
+        let mut window = Window::unknown(4);
+        window.begin_scan().unwrap();
+        window.insert(7, 1);
+        window.durable(1);
+        window.finish_scan_without(&[6, 7, 8], &[6, 7], 4);
+        assert_eq!(window.iter().collect::<Vec<_>>(), [7, 8]);
     }
 
     #[test]
