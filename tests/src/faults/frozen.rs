@@ -47,7 +47,7 @@ impl Scene for Frozen {
         let hanging = play.draw(0, 1_000);
         play.pass(hanging)?;
         play.direct(0, heir)?;
-        let frozen = NODE_LEASE - hanging + Duration::from_millis(100);
+        let frozen = NODE_LEASE.saturating_sub(hanging) + Duration::from_millis(100);
         play.pass(frozen)?;
         play.served_again()?;
         let longer = play.draw(0, 1_000);

@@ -110,6 +110,7 @@ impl Play {
     /// When it does not come to that.
     pub fn with_load(self, store: &StoreSpec, wrapper: &[&str]) -> Fallible<Self> {
         let mut play = self;
+        play.runtime.block_on(store.set_up())?;
         let node = play.start_node(store, wrapper)?;
         play.start_client(node)?;
         play.warm_up()?;
@@ -225,6 +226,7 @@ impl Play {
             if left.is_zero() {
                 return Ok(());
             }
+            // tidy: sleep because foreign processes tell nobody what they do
             self.runtime.block_on(self.clock.sleep(left.min(LOOK)));
         }
     }
@@ -391,7 +393,7 @@ fn end(mut node: Process, number: usize) -> Fallible {
 }
 
 async fn judge(store: &StoreSpec, acks: Promises<'_>) -> Fallible<audit::Found> {
-    let backend = store.open().await?;
+    let backend = store.open_at_leisure().await?;
     let prepared = backend.prepare(&PARTITIONS).await;
     let found = match prepared {
         Ok(_) => {

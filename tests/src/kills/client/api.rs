@@ -131,7 +131,7 @@ impl Api {
 
     /// What a refusal means; none where the call has to be repeated.
     fn refusal(&self, op: &str, status: StatusCode, answer: &Value) -> Option<Answer> {
-        if answer["retryable"] == true {
+        if may_come_back(answer) {
             self.note(&come_back(op, answer));
             return None;
         }
@@ -147,6 +147,12 @@ impl Api {
 
 fn code_of(answer: &Value) -> String {
     answer["code"].as_str().or(answer["error"].as_str()).unwrap_or("?").to_owned()
+}
+
+/// Whether a call that was refused so may be repeated: where the answer says
+/// so, and where the call was dropped because nobody had decided it in time.
+pub fn may_come_back(answer: &Value) -> bool {
+    answer["retryable"] == true || answer["code"] == "timeout"
 }
 
 /// What an answer means that asks to be called again.

@@ -117,7 +117,7 @@ async fn bulk(load: &Load, api: &mut Api, items: &[Item]) {
                 continue;
             }
             let error = &answer["Error"];
-            if error["retryable"] == true {
+            if api::may_come_back(error) {
                 again = true;
                 api.note(&api::come_back("create_executions", error));
             } else {
