@@ -26,7 +26,8 @@ fn a_node_is_visited_once_however_many_paths_lead_to_it() {
     // Twenty diamonds in a row have a million paths.
     let found = reaches(0_u32, 99, CYCLE_SEARCH_NODES_MAX, |layer| {
         asked.extend_from_slice(layer);
-        let next = |node: &u32| if node.is_multiple_of(3) { vec![node + 1, node + 2] } else { vec![(node / 3 + 1) * 3] };
+        let next =
+            |node: &u32| if node.is_multiple_of(3) { vec![node + 1, node + 2] } else { vec![(node / 3 + 1) * 3] };
         Ok::<_, Infallible>(layer.iter().flat_map(next).filter(|node| *node <= 60).collect())
     });
     assert_eq!(found, Ok(Reach::Unreached));
