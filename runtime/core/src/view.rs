@@ -37,6 +37,11 @@ impl<'a> View<'a> {
         (self.set, self.touched)
     }
 
+    /// What is staged so far, as a whole.
+    pub(crate) const fn staged_set(&self) -> &ChangeSet {
+        &self.set
+    }
+
     fn get(&mut self, key: &RecordKey) -> Option<Record> {
         if !self.touched.contains(key) {
             self.touched.push(key.clone());

@@ -23,6 +23,7 @@ mod expire_execution;
 mod expire_suspension;
 mod fail_execution;
 mod fencing;
+pub mod flow;
 mod grants;
 mod issue_claim_grant;
 mod issue_grant_and_claim;

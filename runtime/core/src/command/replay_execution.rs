@@ -8,7 +8,7 @@ use crate::event::Fact;
 use crate::ids::ExecutionId;
 use crate::policy::DEFAULT_MAX_REPLAY_COUNT;
 use crate::record::{BlobKey, BlobKind, Pending, ResultRef};
-use crate::state::{Park, PublicState};
+use crate::state::{Park, PublicState, TerminalOutcome};
 use crate::view::View;
 use std::sync::Arc;
 
@@ -74,7 +74,10 @@ impl Decide for ReplayExecution {
         let vector = next.vector().replayed(Park::Eligible);
         next.transition(vector, now);
         let public_state = next.vector().public_state();
-        view.tell(next.id, now, Fact::Replayed { replay_count: next.replay_count, replay_type: "normal".to_owned() });
+        let skipped = execution.vector().terminal_outcome() == TerminalOutcome::Skipped;
+        let replay_type = if skipped && next.flow_id.is_some() { "skipped_flow_member" } else { "normal" };
+        let replay_type = replay_type.to_owned();
+        view.tell(next.id, now, Fact::Replayed { replay_count: next.replay_count, replay_type });
         view.put_execution(Arc::new(next));
         Ok(Replayed { execution_id: self.execution_id, public_state })
     }

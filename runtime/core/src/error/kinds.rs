@@ -5,7 +5,7 @@
 //! protocol's list; its name only labels it.
 
 use super::ErrorClass;
-use crate::ids::{AttemptId, LeaseEpoch};
+use crate::ids::{AttemptId, FlowId, LeaseEpoch};
 use crate::state::{LifecyclePhase, TerminalOutcome};
 
 /// How an execution stands that is not active, so that a worker can tell its
@@ -36,7 +36,7 @@ macro_rules! code_table {
         $(#[$meta:meta])*
         $group:ident: $default:ident {
             $($code:literal $kind:ident $(($data:ty))? $([$class:ident])? $text:literal;)+
-            $(beyond { $($xcode:literal $xkind:ident $([$xclass:ident])? $xtext:literal;)+ })?
+            $(beyond { $($xcode:literal $xkind:ident $(($xdata:ty))? $([$xclass:ident])? $xtext:literal;)+ })?
         }
     )+) => {
         $(
@@ -44,7 +44,7 @@ macro_rules! code_table {
             #[derive(Clone, Debug, PartialEq, Eq)]
             pub enum $group {
                 $(#[doc = concat!("`", $code, "`: ", $text, ".")] $kind $(($data))?,)+
-                $($(#[doc = concat!("`", $xcode, "`: ", $xtext, ".")] $xkind,)+)?
+                $($(#[doc = concat!("`", $xcode, "`: ", $xtext, ".")] $xkind $(($xdata))?,)+)?
             }
 
             impl $group {
@@ -52,7 +52,7 @@ macro_rules! code_table {
                 pub const fn code(&self) -> &'static str {
                     match self {
                         $(Self::$kind { .. } => $code,)+
-                        $($(Self::$xkind => $xcode,)+)?
+                        $($(Self::$xkind { .. } => $xcode,)+)?
                     }
                 }
 
@@ -60,7 +60,7 @@ macro_rules! code_table {
                 pub const fn class(&self) -> ErrorClass {
                     match self {
                         $(Self::$kind { .. } => class_of!($default $($class)?),)+
-                        $($(Self::$xkind => class_of!($default $($xclass)?),)+)?
+                        $($(Self::$xkind { .. } => class_of!($default $($xclass)?),)+)?
                     }
                 }
 
@@ -68,7 +68,7 @@ macro_rules! code_table {
                 pub const fn meaning(&self) -> &'static str {
                     match self {
                         $(Self::$kind { .. } => $text,)+
-                        $($(Self::$xkind => $xtext,)+)?
+                        $($(Self::$xkind { .. } => $xtext,)+)?
                     }
                 }
             }
@@ -175,6 +175,10 @@ code_table! {
         "rotation_conflict" RotationConflict(String) "the key id is in use with another secret";
         "active_attempt_exists" ActiveAttemptExists [Bug] "an attempt is still running";
         "dependency_already_exists" DependencyAlreadyExists(String) "the dependency exists already";
+        beyond {
+            "already_member_of_different_flow" AlreadyMemberOfDifferentFlow(FlowId) "the execution is in another flow";
+            "edge_group_already_fired" EdgeGroupAlreadyFired "the join has fired already";
+        }
     }
 
     /// Which state stands against the call.

@@ -275,6 +275,7 @@ fn contention(kind: &ContentionKind) -> String {
 
 fn conflict(kind: &ConflictKind) -> String {
     let detail = match kind {
+        ConflictKind::AlreadyMemberOfDifferentFlow(flow) => &flow.to_string(),
         ConflictKind::RotationConflict(kid) => kid,
         ConflictKind::DependencyAlreadyExists(edge) => edge,
         _ => "",

@@ -4,12 +4,14 @@
 
 mod counts;
 mod group;
+mod interpreter;
 mod policy;
 mod search;
 mod shape;
 
 pub use counts::{PublicFlowState, StateCounts};
 pub use group::{Bucket, EdgeGroup, GroupState, Resolution, SlotState};
+pub use interpreter::{Interpreter, Standing};
 pub use policy::{EdgeGroupPolicy, OnSatisfied, PolicySpec, QUORUM_MAX};
 pub use search::{CYCLE_SEARCH_NODES_MAX, Reach, reaches};
 pub use shape::{Shape, ShapeEdge};

@@ -5,10 +5,12 @@
 //! there, so that a broken rule is named where it first shows.
 
 mod change;
+mod flow;
 mod record;
 mod waits;
 
 pub use change::{check_change, check_changes};
+pub use flow::{FlowViolation, check_flow, check_flow_changes, check_member};
 pub use record::check_execution;
 pub use waits::{check_wait_changes, check_waitpoint, check_waits, check_waits_of};
 

@@ -6,6 +6,7 @@
 
 mod attempt;
 mod execution;
+pub mod flow;
 mod grant;
 mod idempotency;
 mod lane;

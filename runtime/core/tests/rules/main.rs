@@ -8,6 +8,7 @@ mod create;
 mod fence;
 mod finish;
 mod fixture;
+mod flow;
 mod grant;
 mod invariant;
 mod lost;

@@ -1,0 +1,11 @@
+//! The rules of flows, through the public face of the crate only.
+
+mod cancel;
+mod cascade;
+mod codec;
+mod fixture;
+mod graph;
+mod invariant;
+mod join;
+mod oracle;
+mod replay;
