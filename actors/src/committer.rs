@@ -97,11 +97,11 @@ pub struct Committer {
     receiver: mpsc::UnboundedReceiver<(u16, Client)>,
 }
 
+/// Who is told about a part.
 struct Job {
     partition: u16,
     commit: u64,
     client: Client,
-    part: Part,
 }
 
 impl Committer {
@@ -122,27 +122,27 @@ impl Committer {
             let mut doubles = Vec::new();
             for (partition, client) in ready.drain(..) {
                 let Some((commit, part)) = client.slot.take() else { continue };
-                let job = Job { partition, commit, client, part };
-                if let Some(earlier) = jobs.insert(partition, job) {
+                let job = Job { partition, commit, client };
+                if let Some(earlier) = jobs.insert(partition, (job, part)) {
                     doubles.push(earlier);
                 }
             }
-            for job in doubles {
-                self.commit(vec![job]).await;
+            for (job, part) in doubles {
+                self.commit(vec![job], vec![part]).await;
             }
-            let jobs: Vec<_> = jobs.into_values().collect();
+            let (jobs, parts): (Vec<_>, Vec<_>) = jobs.into_values().unzip();
             if !jobs.is_empty() {
-                self.commit(jobs).await;
+                self.commit(jobs, parts).await;
             }
         }
     }
 
-    async fn commit(&mut self, jobs: Vec<Job>) {
+    /// Commits parts, each with its job in the same place.
+    async fn commit(&mut self, jobs: Vec<Job>, parts: Vec<Part>) {
         // Halves wait on the stack rather than in nested calls.
-        let mut stack = vec![jobs];
-        while let Some(jobs) = stack.pop() {
-            let parts = jobs.iter().map(|job| job.part.clone()).collect();
-            let batch = Batch { node: self.node, seq: self.seq, parts };
+        let mut stack = vec![(jobs, parts)];
+        while let Some((jobs, parts)) = stack.pop() {
+            let mut batch = Batch { node: self.node, seq: self.seq, parts };
             match self.attempt(&batch).await {
                 Ok(outcomes) => {
                     self.seq += 1;
@@ -160,9 +160,10 @@ impl Committer {
                     | StoreError::Refused { .. },
                 ) if jobs.len() > 1 => {
                     let mut first = jobs;
-                    let second = first.split_off(first.len() / 2);
+                    let middle = first.len() / 2;
+                    let second = (first.split_off(middle), batch.parts.split_off(middle));
                     stack.push(second);
-                    stack.push(first);
+                    stack.push((first, batch.parts));
                 }
                 Err(StoreError::Busy { message }) => {
                     tracing::warn!(message, "the store stayed busy");
