@@ -53,7 +53,8 @@ pub(super) async fn all_ended_once(
             found += page.len();
         }
     }
-    if found != executions || told.len() != executions || waiting != delayed {
+    // A create leaves no event.
+    if found != executions || told.len() != ended || waiting != delayed {
         let events = told.len();
         return Err(format!(
             "{found} executions, {waiting} of them delayed, and events of {events}; {executions} submitted, \

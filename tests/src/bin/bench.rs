@@ -4,6 +4,10 @@ use clap::Parser;
 use leasehold_tests::bench::{self, Options};
 use std::process::ExitCode;
 
+/// The one of the product's binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[expect(clippy::print_stderr, reason = "a program says why it failed")]
 #[tokio::main]
 async fn main() -> ExitCode {
