@@ -177,16 +177,19 @@ impl Committer {
         // What is left of a batch waits on the stack rather than in nested
         // calls.
         let mut stack = vec![Round { jobs, tries: 1 }];
-        while let Some(Round { jobs, tries }) = stack.pop() {
-            let parts = jobs.iter().map(|job| job.part.clone()).collect();
+        while let Some(Round { mut jobs, tries }) = stack.pop() {
+            let parts = jobs.iter_mut().map(Job::lend).collect();
             let batch = Batch { node: self.node, seq: self.seq, parts };
-            match self.env.backend.commit(&batch).await {
+            let answer = self.env.backend.commit(&batch).await;
+            for (job, part) in jobs.iter_mut().zip(batch.parts) {
+                job.part = part;
+            }
+            match answer {
                 Ok(outcomes) => {
                     self.seq += 1;
                     let (busy, unknown) = self.tell(jobs, outcomes);
                     if !unknown.is_empty() {
-                        let parts = unknown.iter().map(|job| job.part.clone()).collect();
-                        self.resolve(&unknown, &Batch { parts, ..batch }, Count::Done).await;
+                        self.resolve(&unknown, batch.seq, Count::Done).await;
                     }
                     if !busy.is_empty() {
                         stack.extend(self.pause(Round { jobs: busy, tries }).await);
@@ -198,7 +201,7 @@ impl Committer {
                 }
                 Err(StoreError::Unknown { message }) => {
                     tracing::warn!(message, "a commit's outcome is unknown; taking its partitions anew");
-                    self.resolve(&jobs, &batch, Count::Open).await;
+                    self.resolve(&jobs, batch.seq, Count::Open).await;
                 }
                 Err(StoreError::Full { message }) if jobs.len() > 1 && jobs.iter().any(|job| job.part.grows()) => {
                     let (growing, others): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.part.grows());
@@ -277,16 +280,17 @@ impl Committer {
         job.fail(engine_error("commit", self.env.backend.tag(), error), blame);
     }
 
-    /// Shuts out a commit that may still be on its way, and finds out what
-    /// landed of it.
-    async fn resolve(&mut self, jobs: &[Job], batch: &Batch, count: Count) {
+    /// Shuts out the commit of that number, which may still be on its way, and
+    /// finds out what landed of these parts of it.
+    async fn resolve(&mut self, jobs: &[Job], seq: u64, count: Count) {
+        let batch = Batch { node: self.node, seq, parts: jobs.iter().map(|job| job.part.clone()).collect() };
         let partitions: Vec<_> = jobs.iter().map(|job| job.partition).collect();
         let floor = u64::try_from(self.env.time.now().0).unwrap_or(0);
         let mut pause = BUSY_PAUSE;
         for _ in 0..BUSY_TRIES {
             let taken = self.env.backend.take_partitions(self.node, self.nonce, &partitions, floor).await;
             let answer = match taken {
-                Ok(taken) => self.env.backend.landed(batch).await.map(|landed| (taken, landed)),
+                Ok(taken) => self.env.backend.landed(&batch).await.map(|landed| (taken, landed)),
                 Err(error) => Err(error),
             };
             match answer {
@@ -330,6 +334,13 @@ impl Committer {
 }
 
 impl Job {
+    /// The part, to be sent. What it changes is too much to be copied for
+    /// every commit; it comes back with the answer.
+    fn lend(&mut self) -> Part {
+        let changes = std::mem::take(&mut self.part.changes);
+        Part { changes, ..self.part }
+    }
+
     fn tell(&self, settled: Settled) {
         if settled == Settled::Lost {
             self.client.slot.poison();
