@@ -67,7 +67,7 @@ async fn an_address_that_leads_nowhere_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_or_a_schema_that_cannot_be_used_is_refused_and_left_alone() {
+async fn a_server_that_cannot_be_entered_is_refused_and_left_alone() {
     let server = Server::start();
 
     // A password that is wrong, a role and a database that do not exist.
@@ -83,6 +83,11 @@ async fn a_server_or_a_schema_that_cannot_be_used_is_refused_and_left_alone() {
         store.with("STORE__POSTGRES__URL", &url).refused(&[told]).await;
     }
     assert_eq!(server.dump("guarded"), before);
+}
+
+#[tokio::test]
+async fn a_server_that_will_not_do_is_refused_and_left_alone() {
+    let server = Server::start();
 
     // A server that says it is older: whatever is asked for its settings is
     // asked of a function that stands before the server's own.
@@ -105,6 +110,11 @@ async fn a_server_or_a_schema_that_cannot_be_used_is_refused_and_left_alone() {
     let before = server.dump("standing");
     store.refused(&["takes no writes"]).await;
     assert_eq!(server.dump("standing"), before);
+}
+
+#[tokio::test]
+async fn a_schema_that_cannot_be_used_is_refused_and_left_alone() {
+    let server = Server::start();
 
     // A schema of another program.
     let store = server.database("foreign_tables");
