@@ -9,7 +9,7 @@ use crate::bench::{BenchResult, machine};
 use async_trait::async_trait;
 use info::Info;
 use leasehold::{Durability, RedisOptions};
-use leasehold_backend::{Backend, Clock};
+use leasehold_backend::{Backend, Clock, SystemClock};
 use leasehold_core::partition::PartitionConfig;
 use leasehold_redis::RedisBackend;
 use leasehold_services::{Flavour, Redis, RedisConfig};
@@ -17,12 +17,16 @@ use redis::aio::MultiplexedConnection;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Fields of a head that a commit writes.
 const HEAD_FIELDS: u64 = 3;
 
 /// What heartbeats may add to a count.
 const SLACK: f64 = 16.0;
+
+/// How often the end of a rewrite is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is printed of the settings, with what the first two must be.
 const SETTINGS: [(&str, Option<&str>); 5] = [
@@ -175,10 +179,10 @@ impl Store for Keyspace {
     async fn rest(&self) -> BenchResult<()> {
         // A rewrite of the append-only file that filling has begun ends by
         // itself.
-        // tidy: sleep because the server signals nothing
-        let clock = leasehold_backend::SystemClock::default();
+        let clock = SystemClock::default();
         while self.info().await?.number("aof_rewrite_in_progress")? > 0.0 {
-            clock.sleep(std::time::Duration::from_millis(200)).await;
+            // tidy: sleep because the server signals nothing
+            clock.sleep(LOOK_EVERY).await;
         }
         Ok(())
     }
