@@ -80,12 +80,12 @@ async fn main() {
     let _engine = engine(&place).await;
     for round in 1..=3 {
         for connections in [1, 16] {
-            let mut line = format!("round {round}, {connections:2} connections:");
+            let mut line = vec![format!("round {round}, {connections:2} connections:")];
             for telling in [Telling::Nothing, Telling::Within, Telling::After] {
                 let rate = rate(&place, telling, connections, Duration::from_secs(seconds)).await;
-                line += &format!("  {telling:?} {rate:.0}/s");
+                line.push(format!("{telling:?} {rate:.0}/s"));
             }
-            say(&line);
+            say(&line.join("  "));
         }
     }
 }
