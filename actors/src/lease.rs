@@ -36,6 +36,12 @@ impl NodeLease {
 
     /// Whether it holds.
     pub fn holds(&self) -> bool {
-        ms(self.clock.monotonic()) < self.valid_until_ms.load(Ordering::Acquire)
+        !self.left().is_zero()
+    }
+
+    /// How much longer it holds.
+    pub fn left(&self) -> Duration {
+        let until = self.valid_until_ms.load(Ordering::Acquire);
+        Duration::from_millis(until.saturating_sub(ms(self.clock.monotonic())))
     }
 }

@@ -52,6 +52,8 @@ pub struct NodeStatus {
     pub partitions: u16,
     /// Whether its lease holds.
     pub lease_holds: bool,
+    /// How much longer its lease holds without another heartbeat.
+    pub lease_left: Duration,
 }
 
 /// What the node actor is told.
@@ -117,6 +119,20 @@ pub struct NodeState {
     args: NodeArgs,
     life: Option<Life>,
     restarts: Restarts,
+    retaking: Retaking,
+}
+
+/// Whether partitions are being taken again. One attempt at a time: a second
+/// one would take the same partitions under another epoch, and whoever works
+/// under the first would be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retaking {
+    /// No.
+    No,
+    /// An attempt is under way.
+    Once,
+    /// And it was asked for again meanwhile.
+    Again,
 }
 
 impl Actor for NodeActor {
@@ -129,7 +145,12 @@ impl Actor for NodeActor {
         _: ActorRef<Self::Msg>,
         args: Self::Arguments,
     ) -> Result<Self::State, ActorProcessingErr> {
-        Ok(NodeState { args, life: None, restarts: Restarts::new(RESTARTS_MAX, RESTART_WINDOW) })
+        Ok(NodeState {
+            args,
+            life: None,
+            restarts: Restarts::new(RESTARTS_MAX, RESTART_WINDOW),
+            retaking: Retaking::No,
+        })
     }
 
     async fn handle(
@@ -204,6 +225,7 @@ impl NodeState {
             served: partitions.saturating_sub(unserved),
             partitions,
             lease_holds: self.args.lease.holds(),
+            lease_left: self.args.lease.left(),
         }
     }
 
@@ -298,9 +320,14 @@ impl NodeState {
     }
 
     /// Takes partitions that nobody serves, where that is possible.
-    fn retake(&self, myself: &ActorRef<NodeMsg>, node: NodeId) {
+    fn retake(&mut self, myself: &ActorRef<NodeMsg>, node: NodeId) {
         let unserved = self.args.routes.unserved();
         let Some(life) = self.life.as_ref().filter(|_| !unserved.is_empty()) else { return };
+        if self.retaking != Retaking::No {
+            self.retaking = Retaking::Again;
+            return;
+        }
+        self.retaking = Retaking::Once;
         let (env, myself, nonce) = (self.args.env.clone(), myself.clone(), life.nonce);
         tokio::spawn(async move {
             let result = life::take(&env, node, nonce, &unserved).await;
@@ -312,9 +339,13 @@ impl NodeState {
         if self.life.as_ref().is_none_or(|life| life.node != node) {
             return;
         }
+        let again = std::mem::replace(&mut self.retaking, Retaking::No) == Retaking::Again;
         match result {
             Ok(taken) => self.serve(myself, taken).await,
             Err(error) => tracing::warn!(%error, "partitions could not be taken"),
+        }
+        if again {
+            self.retake(myself, node);
         }
     }
 
@@ -325,6 +356,7 @@ impl NodeState {
 
     fn end_life(&mut self) {
         self.args.lease.end();
+        self.retaking = Retaking::No;
         if let Some(life) = self.life.take() {
             life.end(&self.args.routes);
         }

@@ -5,7 +5,7 @@
 
 use crate::node::{PARTITIONS, claim, complete, create, id, postgres, soon, start, valkey};
 use leasehold_actors::EngineHandle;
-use leasehold_backend::{Backend, Clock, ManualClock};
+use leasehold_backend::{Backend, ManualClock};
 use leasehold_contract::{EngineResult, Leases, Reads, RenewLease, Task};
 use leasehold_core::error::EngineError;
 use leasehold_core::state::PublicState;
@@ -14,6 +14,7 @@ use leasehold_postgres::{PostgresBackend, PostgresOptions};
 use leasehold_redis::{RedisBackend, RedisOptions};
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 const START: TimestampMs = TimestampMs(1_800_000_000_000);
 
@@ -24,26 +25,26 @@ const LEASE_MS: u64 = 15_000;
 /// A node with a clock of its own.
 struct Node {
     engine: EngineHandle,
-    backend: Arc<dyn Backend>,
     clock: Arc<ManualClock>,
 }
 
 impl Node {
     async fn start(backend: Arc<dyn Backend>, clock: Arc<ManualClock>) -> Self {
-        let engine = start(backend.clone(), clock.clone(), |_| {}).await;
-        Self { engine, backend, clock }
+        let engine = start(backend, clock.clone(), |_| {}).await;
+        Self { engine, clock }
     }
 
-    /// Lets time pass until the next heartbeat, and waits until it is sent.
+    /// Lets time pass until the next heartbeat, and waits until it is answered:
+    /// only then the time of the one after it is set.
     async fn beat(&self) {
         self.clock.advance(BEAT_MS);
-        let renewed = self.clock.now().plus(LEASE_MS);
-        let is_renewed = async || {
-            let node = self.engine.identity();
-            let rows = self.backend.nodes().await.unwrap();
-            rows.iter().any(|row| Some(row.node) == node && row.expires_at >= renewed)
-        };
-        soon(async { while !is_renewed().await {} }).await;
+        let lease = Duration::from_millis(LEASE_MS);
+        soon(async {
+            while self.engine.status().await.unwrap().lease_left < lease {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// Waits until it serves so many partitions.
