@@ -110,8 +110,9 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     let (tell_server, told) = oneshot::channel();
     let signals = tokio::spawn(async move {
         stop.told().await;
-        // The server may have ended by itself.
-        let _ = tell_server.send(());
+        if tell_server.send(()).is_err() {
+            tracing::debug!("the server has ended before it was told to");
+        }
         stop.told().await;
     });
     let work = async {
