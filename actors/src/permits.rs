@@ -185,3 +185,44 @@ impl NamespacePermits {
 
 /// Namespaces remembered while none of their permits is out.
 const POOLS_KEPT: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leasehold_backend::ManualClock;
+    use leasehold_core::time::TimestampMs;
+
+    fn permits() -> NamespacePermits {
+        NamespacePermits::new(1, Duration::from_secs(1))
+    }
+
+    fn namespace(number: usize) -> Namespace {
+        Namespace::try_new(&format!("tenant-{number}")).unwrap()
+    }
+
+    async fn take(permits: &NamespacePermits, number: usize) -> OwnedSemaphorePermit {
+        let clock = ManualClock::new(TimestampMs(0));
+        permits.pool(&namespace(number)).take(1, permits.wait, &clock).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn namespaces_that_create_nothing_are_forgotten() {
+        let permits = permits();
+        for number in 0..3 * POOLS_KEPT {
+            drop(take(&permits, number).await);
+            assert!(permits.pools.len() <= POOLS_KEPT);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_namespace_that_creates_is_remembered_whoever_comes() {
+        let permits = permits();
+        let held = take(&permits, 0).await;
+        for number in 1..3 * POOLS_KEPT {
+            drop(take(&permits, number).await);
+        }
+        assert_eq!(permits.pool(&namespace(0)).left.available_permits(), 0);
+        drop(held);
+        assert_eq!(permits.pool(&namespace(0)).left.available_permits(), 1);
+    }
+}
