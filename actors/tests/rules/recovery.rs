@@ -102,3 +102,34 @@ async fn a_wait_for_the_end_survives_the_partitions_panic_as_an_error_not_as_sil
     settle().await;
     assert!(waiting.await.unwrap().unwrap_err().is_retryable());
 }
+
+#[tokio::test]
+async fn a_partition_is_taken_again_by_one_attempt_at_a_time() {
+    let fixture = Fixture::new().await;
+    fixture.create().await;
+    // The first attempt takes longer than until the next heartbeat, which asks for another.
+    fixture.plan.next_ownership(CallFault::Delay(6000));
+    fixture.engine.router().routes().get(0).unwrap().send(PartitionMsg::Panic).unwrap();
+    settle().await;
+    fixture.clock.advance(5000);
+    settle().await;
+    fixture.clock.advance(1000);
+    settle().await;
+    // Whoever serves it now is not refused by what the other attempt did.
+    fixture.create().await;
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_while_another_is_asked_for_is_followed_by_it() {
+    let fixture = Fixture::new().await;
+    fixture.create().await;
+    fixture.plan.next_ownership(CallFault::Delay(6000));
+    fixture.plan.next_ownership(CallFault::Busy);
+    fixture.engine.router().routes().get(0).unwrap().send(PartitionMsg::Panic).unwrap();
+    settle().await;
+    fixture.clock.advance(5000);
+    settle().await;
+    fixture.clock.advance(1000);
+    settle().await;
+    fixture.create().await;
+}
