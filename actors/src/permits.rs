@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn namespace(number: usize) -> Namespace {
-        Namespace::try_new(&format!("tenant-{number}")).unwrap()
+        Namespace::try_new(format!("tenant-{number}")).unwrap()
     }
 
     async fn take(permits: &NamespacePermits, number: usize) -> OwnedSemaphorePermit {
