@@ -28,6 +28,7 @@ pub use inbox::{Hinter, Hints, INBOX_PAGE_BYTES, InboxEntry};
 pub use inspect::{ClockReading, Holdings, Obstacle};
 pub use scan::{
     DueEntry, ExpiredLease, ExpiredLeaseCursor, Loaded, LoggedEvent, NodeRow, ReadyGroup, StoreIdentity, Taken,
+    kept_bounds,
 };
 
 use async_trait::async_trait;
@@ -35,7 +36,7 @@ use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, NodeId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
+use leasehold_core::record::{Attempt, BlobKey, Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -175,6 +176,21 @@ pub trait Backend: Send + Sync + 'static {
         after: Option<&ExpiredLeaseCursor>,
         limit: usize,
     ) -> StoreResult<Vec<ExpiredLease>>;
+
+    /// Kept records of one [listed](KeptKind::is_listed) kind in the order of
+    /// their names, after one of them. The place need not exist any more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Permanent`] for a kind that is not listed and for a place
+    /// of another kind.
+    async fn scan_kept(
+        &self,
+        partition: u16,
+        kind: KeptKind,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>>;
 
     /// Executions of a partition by id, after a place, with their records.
     async fn list_executions(

@@ -1,9 +1,10 @@
 //! What scans, loads and ownership calls return.
 
+use crate::{StoreError, StoreResult};
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::event::{Event, EventId};
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, LeaseEpoch, LeaseId, NodeId, WorkerInstanceId};
-use leasehold_core::record::{Blob, Record};
+use leasehold_core::record::{Blob, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use uuid::Uuid;
 
@@ -102,4 +103,26 @@ pub struct StoreIdentity {
     pub store_id: Uuid,
     /// The schema's version.
     pub schema_version: u32,
+}
+
+/// The bounds, both exclusive, between which a store finds the names of a
+/// listed kind after a place.
+///
+/// # Errors
+///
+/// [`StoreError::Permanent`] for a kind that is not listed and for a place of
+/// another kind.
+pub fn kept_bounds(kind: KeptKind, after: Option<&RecordKey>) -> StoreResult<(Vec<u8>, Vec<u8>)> {
+    if !kind.is_listed() {
+        return Err(StoreError::permanent(format!("records of the kind {kind:?} are not listed")));
+    }
+    let lower = match after {
+        // No name is as short as the byte that opens it.
+        None => vec![kind.byte()],
+        Some(key) => match key.kept() {
+            Some((of, name)) if of == kind => name,
+            _ => return Err(StoreError::permanent(format!("{key:?} is no place among {kind:?}"))),
+        },
+    };
+    Ok((lower, vec![kind.byte() + 1]))
 }

@@ -7,14 +7,14 @@ use crate::plan::FaultPlan;
 use async_trait::async_trait;
 use leasehold_backend::{
     Backend, Batch, Clock, DueEntry, ExpiredLease, ExpiredLeaseCursor, Hints, InboxEntry, Loaded, LoggedEvent, NodeRow,
-    PAGE_MAX, Part, PartOutcome, ReadyGroup, StoreError, StoreIdentity, StoreResult, StoredIndex, Taken,
+    PAGE_MAX, Part, PartOutcome, ReadyGroup, StoreError, StoreIdentity, StoreResult, StoredIndex, Taken, kept_bounds,
 };
 use leasehold_core::error::EngineError;
 use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, NodeId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::{Attempt, AttemptKey, BlobKey, Execution, Record, RecordKey};
+use leasehold_core::record::{Attempt, AttemptKey, BlobKey, Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -273,6 +273,27 @@ impl Backend for MemoryBackend {
     async fn scan_active(&self, partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>> {
         let scan = |partition: &Partition| resolve(partition, partition.entries.active(after), limit);
         self.read_partition(partition, scan).await
+    }
+
+    async fn scan_kept(
+        &self,
+        partition: u16,
+        kind: KeptKind,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        kept_bounds(kind, after)?;
+        let start = match (after, kind.first()) {
+            (Some(after), _) => Bound::Excluded(after.clone()),
+            (None, Some(first)) => Bound::Included(first),
+            (None, None) => return Ok(Vec::new()),
+        };
+        self.read_partition(partition, |partition| {
+            let of_kind = |key: &RecordKey| key.kept().is_some_and(|(of, _)| of == kind);
+            let found = partition.records.range((start, Bound::Unbounded)).take_while(|(key, _)| of_kind(key));
+            Ok(found.take(page(limit)).map(|(_, record)| record.clone()).collect())
+        })
+        .await
     }
 
     async fn list_expired_leases(

@@ -6,7 +6,9 @@
 
 use crate::error::EngineError;
 use crate::event::Event;
-use crate::record::{Attempt, Execution, Idempotency, Lane, Signal, SignalDedup, SuspendDedup, Waitpoint, Waits};
+use crate::record::{
+    Attempt, Execution, Idempotency, Lane, Signal, SignalBytes, SignalDedup, SuspendDedup, Suspended, Waitpoint, Waits,
+};
 use crate::token::Keyring;
 
 /// The version this build writes.
@@ -41,6 +43,12 @@ impl Stored for Waitpoint {
 }
 impl Stored for Signal {
     const KIND: &'static str = "signal";
+}
+impl Stored for SignalBytes {
+    const KIND: &'static str = "signal_bytes";
+}
+impl Stored for Suspended {
+    const KIND: &'static str = "suspended";
 }
 impl Stored for SignalDedup {
     const KIND: &'static str = "signal_dedup";

@@ -161,7 +161,11 @@ pub fn check_wait_changes(changes: &WaitChanges) -> Result<(), Violation> {
             WaitRecord::Signal(new) => {
                 ensure(new.execution_id, change.old.is_none(), "a signal never changes", &change.old)?;
             }
-            WaitRecord::SignalDedup(_) | WaitRecord::SuspendDedup(_) | WaitRecord::Keyring(_) => {}
+            WaitRecord::SignalBytes(_)
+            | WaitRecord::SignalDedup(_)
+            | WaitRecord::SuspendDedup(_)
+            | WaitRecord::Suspended(_)
+            | WaitRecord::Keyring(_) => {}
         }
     }
     told(changes)?;

@@ -9,6 +9,7 @@ mod execution;
 pub mod flow;
 mod grant;
 mod idempotency;
+mod kept;
 mod lane;
 mod lease;
 mod signal;
@@ -21,18 +22,22 @@ pub use attempt::{Attempt, AttemptKey, Lineage};
 pub use execution::{AttemptTimeout, Execution, ExecutionSpec, Pending, Progress, ResultRef};
 pub use grant::{Grant, GrantPurpose};
 pub use idempotency::{Idempotency, IdempotencyKey};
+pub use kept::KeptKind;
 pub use lane::Lane;
 pub use lease::{Holder, Lease, renewal_advice_ms};
-pub use signal::{INLINE_PAYLOAD_BYTES_MAX, Signal, SignalDedup, SignalDedupKey, SignalKey, SignalPayload};
+pub use signal::{
+    INLINE_PAYLOAD_BYTES_MAX, Signal, SignalBytes, SignalDedup, SignalDedupKey, SignalKey, SignalPayload,
+};
 pub use suspend_dedup::{IssuedWaitpoint, SuspendDedup, SuspendDedupKey, SuspendDetails, SuspendOutcome};
 pub use suspension::{
     BoundWaitpoint, BufferedSummary, CloseReason, Closed, Requester, ResumePolicy, ResumeTarget, ResumeTrigger,
-    Suspension, SuspensionReason, SuspensionTimeout, TimeoutBehavior, Waits,
+    Suspended, Suspension, SuspensionReason, SuspensionTimeout, TimeoutBehavior, Waits,
 };
 pub use wait::{WaitKey, WaitRecord};
 pub use waitpoint::{Waitpoint, WaitpointState};
 
 use crate::ids::LaneId;
+use flow::{FlowKey, FlowRecord};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -53,6 +58,22 @@ pub enum RecordKey {
     Idempotency(IdempotencyKey),
     /// A lane seen by this partition.
     Lane(LaneId),
+    /// A record of suspension.
+    Wait(WaitKey),
+    /// A record of a flow.
+    Flow(FlowKey),
+}
+
+impl From<WaitKey> for RecordKey {
+    fn from(key: WaitKey) -> Self {
+        Self::Wait(key)
+    }
+}
+
+impl From<FlowKey> for RecordKey {
+    fn from(key: FlowKey) -> Self {
+        Self::Flow(key)
+    }
 }
 
 impl RecordKey {
@@ -63,6 +84,8 @@ impl RecordKey {
             Self::Attempt(_) => "attempt",
             Self::Idempotency(_) => "idempotency",
             Self::Lane(_) => "lane",
+            Self::Wait(key) => key.kind(),
+            Self::Flow(key) => key.kind(),
         }
     }
 }
@@ -78,6 +101,10 @@ pub enum Record {
     Idempotency(Arc<Idempotency>),
     /// A lane.
     Lane(Arc<Lane>),
+    /// A record of suspension.
+    Wait(WaitRecord),
+    /// A record of a flow.
+    Flow(FlowRecord),
 }
 
 impl Record {
@@ -88,6 +115,8 @@ impl Record {
             Self::Attempt(attempt) => RecordKey::Attempt(attempt.key()),
             Self::Idempotency(idempotency) => RecordKey::Idempotency(idempotency.key.clone()),
             Self::Lane(lane) => RecordKey::Lane(lane.lane_id.clone()),
+            Self::Wait(record) => RecordKey::Wait(record.key()),
+            Self::Flow(record) => RecordKey::Flow(record.key()),
         }
     }
 

@@ -26,6 +26,15 @@ pub enum SignalPayload {
     Stored(u32),
 }
 
+/// A payload too large to live inside its signal's record; never changes.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct SignalBytes {
+    /// Whose it is.
+    pub key: SignalKey,
+    /// The payload.
+    pub bytes: Vec<u8>,
+}
+
 /// A signal that was accepted; never changes.
 #[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct Signal {

@@ -309,6 +309,18 @@ impl Suspension {
     }
 }
 
+/// The entry of a suspended execution in the list of them. It exists exactly
+/// while the suspension is open.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Suspended {
+    /// Since when.
+    pub since: TimestampMs,
+    /// The execution.
+    pub execution_id: ExecutionId,
+    /// Why.
+    pub reason: SuspensionReason,
+}
+
 /// What one execution waits for, and what it has received.
 #[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct Waits {

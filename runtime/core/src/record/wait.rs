@@ -1,10 +1,11 @@
 //! The records of suspension, and the keys that name them.
 
-use super::signal::{Signal, SignalDedup, SignalDedupKey, SignalKey};
+use super::signal::{Signal, SignalBytes, SignalDedup, SignalDedupKey, SignalKey};
 use super::suspend_dedup::{SuspendDedup, SuspendDedupKey};
-use super::suspension::Waits;
+use super::suspension::{Suspended, Waits};
 use super::waitpoint::Waitpoint;
 use crate::ids::WaitpointId;
+use crate::time::TimestampMs;
 use crate::token::Keyring;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -18,10 +19,14 @@ pub enum WaitKey {
     Waitpoint(WaitpointId),
     /// A signal.
     Signal(SignalKey),
+    /// The bytes of a signal's payload.
+    SignalBytes(SignalKey),
     /// What an idempotency key of signals stands for.
     SignalDedup(SignalDedupKey),
     /// What an idempotency key of suspends stands for.
     SuspendDedup(SuspendDedupKey),
+    /// The entry of a suspended execution in the list of them.
+    Suspended(TimestampMs, Uuid),
     /// The partition's key ring.
     Keyring,
 }
@@ -33,6 +38,8 @@ impl WaitKey {
             Self::Waits(_) => "waits",
             Self::Waitpoint(_) => "waitpoint",
             Self::Signal(_) => "signal",
+            Self::SignalBytes(_) => "signal_bytes",
+            Self::Suspended(..) => "suspended",
             Self::SignalDedup(_) => "signal_dedup",
             Self::SuspendDedup(_) => "suspend_dedup",
             Self::Keyring => "keyring",
@@ -49,10 +56,14 @@ pub enum WaitRecord {
     Waitpoint(Arc<Waitpoint>),
     /// A signal.
     Signal(Arc<Signal>),
+    /// The bytes of a signal's payload.
+    SignalBytes(Arc<SignalBytes>),
     /// What an idempotency key of signals stands for.
     SignalDedup(Arc<SignalDedup>),
     /// What an idempotency key of suspends stands for.
     SuspendDedup(Arc<SuspendDedup>),
+    /// The entry of a suspended execution in the list of them.
+    Suspended(Arc<Suspended>),
     /// The key ring.
     Keyring(Arc<Keyring>),
 }
@@ -64,6 +75,8 @@ impl WaitRecord {
             Self::Waits(waits) => WaitKey::Waits(waits.execution_id.uuid()),
             Self::Waitpoint(waitpoint) => WaitKey::Waitpoint(waitpoint.waitpoint_id),
             Self::Signal(signal) => WaitKey::Signal(signal.key),
+            Self::SignalBytes(bytes) => WaitKey::SignalBytes(bytes.key),
+            Self::Suspended(entry) => WaitKey::Suspended(entry.since, entry.execution_id.uuid()),
             Self::SignalDedup(dedup) => WaitKey::SignalDedup(dedup.key.clone()),
             Self::SuspendDedup(dedup) => WaitKey::SuspendDedup(dedup.key()),
             Self::Keyring(_) => WaitKey::Keyring,
