@@ -15,12 +15,18 @@
 //! specification calls repeatable is safe.
 
 mod executions;
+mod flows;
 mod leases;
 mod maintenance;
 mod reads;
+mod suspension;
 mod work;
 
 pub use executions::{BULK_MAX, Executions};
+pub use flows::{
+    EdgeDirection, EdgeGroupSnapshot, EdgeSnapshot, FlowEdgeSpec, FlowEntry, FlowMember, FlowMemberPage, FlowNodeSpec,
+    FlowPage, FlowSnapshot, FlowSpec, FlowStatus, Flows, InboundEdge,
+};
 pub use leases::{
     ClaimForWorker, ClaimGrant, ClaimPolicy, Claimed, ExpiredLeaseEntry, ExpiredLeasesPage, FailureReason, GrantKey,
     Leases, ListExpiredLeases, ReclaimClaim, ReclaimGrant, ReclaimGrantOutcome, ResumeGrant, ResumeToken,
@@ -30,16 +36,27 @@ pub use reads::{
     AttemptPage, AttemptView, CurrentAttempt, CurrentLease, ExecutionContext, ExecutionInfo, ExecutionPage,
     ExecutionSnapshot, LanePage, Reads,
 };
-
+pub use suspension::{
+    DEFAULT_HMAC_GRACE_MS, ListPendingWaitpoints, PartitionRotation, PendingWaitpointPage, ResumeSignal,
+    RotateWaitpointHmacSecret, SecretHex, SeedWaitpointHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage,
+    Suspension, WaitpointTokenRead,
+};
 pub use work::{CREDITS_MAX, POLL_WAIT_MAX, PollTasks, Task, Work};
 
+pub use leasehold_core::command::flow::{
+    AddOutcome, ApplyDependencyToChild, ApplyOutcome, CancelFlow, CancelFlowHeader, CancelFlowOutcome,
+    CancelHeaderOutcome, CancelWait, CascadeOutcome, CreateFlowOutcome, DrainOutcome, FlowEligibility, FlowTagSet,
+    ReconcileOutcome, ResolveDependency, SetEdgeGroupPolicy, SetFlowTag, SetPolicyOutcome, StageDependencyEdge, Staged,
+};
 pub use leasehold_core::command::{
     AdmissionBlock, BlockExecution, BlockOutcome, CancelExecution, Cancelled, ChangePriority, Changed, ClaimExecution,
-    ClaimResumedExecution, ClaimedExecution, CommandSource, CompleteExecution, Completed, CreateExecution,
-    CreateOutcome, Delayed, ExpireExecution, ExpireOutcome, ExpirePhase, FailExecution, FailOutcome, FenceTriple,
-    GrantIssued, IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, MarkExpiredOutcome, MarkLeaseExpired,
+    ClaimResumedExecution, ClaimedExecution, CloseWaitpoint, CloseWaitpointOutcome, CommandSource, CompleteExecution,
+    Completed, CreateExecution, CreateOutcome, Delayed, DeliverApprovalSignal, DeliverSignal, ExpireExecution,
+    ExpireOutcome, ExpirePhase, ExpireSuspensionOutcome, FailExecution, FailOutcome, FenceTriple, GiveUp, GrantIssued,
+    IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, MarkExpiredOutcome, MarkLeaseExpired, PendingWaitpoint,
     ProgressUpdated, PromoteDelayed, PromoteOutcome, ReclaimExecution, RenewLease, Renewed, ReplayExecution, Replayed,
-    RevokeLease, RevokeOutcome, SetExecutionTag, TagSet, UnblockExecution, Unblocked,
+    ResumeExecution, Resumed, RevokeLease, RevokeOutcome, SetExecutionTag, SignalOutcome, TagSet, UnblockExecution,
+    Unblocked,
 };
 pub use leasehold_core::error::EngineError;
 pub use leasehold_core::handle::Handle;
