@@ -1,7 +1,7 @@
 //! What holds of the records of flows, at rest and from one version to the
 //! next.
 
-use crate::command::flow::FlowSet;
+use crate::decision::ChangeSet;
 use crate::flow::{FLOW_EDGES_MAX, FLOW_NODES_MAX, GroupState};
 use crate::ids::FlowId;
 use crate::record::Execution;

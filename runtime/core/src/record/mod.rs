@@ -32,6 +32,7 @@ pub use suspend_dedup::{IssuedWaitpoint, SuspendDedup, SuspendDedupKey, SuspendD
 pub use suspension::{
     BoundWaitpoint, BufferedSummary, CloseReason, Closed, Requester, ResumePolicy, ResumeTarget, ResumeTrigger,
     Suspended, Suspension, SuspensionReason, SuspensionTimeout, TimeoutBehavior, Waits,
+    WaitsMark,
 };
 pub use wait::{WaitKey, WaitRecord};
 pub use waitpoint::{Waitpoint, WaitpointState};
