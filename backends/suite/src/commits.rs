@@ -52,6 +52,21 @@ pub async fn a_batch_that_never_arrived_has_not_landed<P: Place>() {
     assert_eq!(engine.store.commit(&batch).await.unwrap(), [PartOutcome::Refused]);
 }
 
+pub async fn what_was_refused_unnoticed_can_be_sent_again_under_the_new_epoch<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
+    let id = engine.id(1);
+    let create = engine.create(id);
+    let batch = engine.batch(vec![create.clone()]);
+    engine.take(&[1]).await;
+    // The answer gets lost on the way.
+    engine.store.commit(&batch).await.unwrap();
+    engine.take(&[1]).await;
+    assert_eq!(engine.store.landed(&batch).await.unwrap(), [false]);
+    engine.commit(vec![create]).await;
+    assert!(engine.exists(id).await);
+}
+
 pub async fn an_event_number_that_exists_is_refused_for_good<P: Place>() {
     let place = P::fresh();
     let mut engine = Engine::at(&place).await;
@@ -78,6 +93,21 @@ pub async fn a_thousand_changes_fit_into_one_batch<P: Place>() {
         assert_eq!(engine.store.read_events(partition, None, 1000).await.unwrap().len(), 125);
     }
     assert_eq!(found, 1000);
+}
+
+pub async fn a_batch_may_span_every_partition<P: Place>() {
+    let place = P::fresh();
+    let all: Vec<u16> = (0..256).collect();
+    let mut engine = Engine::with(&place, 1, &all).await;
+    let ids: Vec<_> = all.iter().map(|partition| engine.id(*partition)).collect();
+    let changes = ids.iter().map(|id| engine.create(*id)).collect();
+    let batch = engine.batch(changes);
+    engine.store.take_partitions(engine.node, 7, &[3, 200], 0).await.unwrap();
+    let outcomes = engine.send(&batch).await.unwrap();
+    let refused: Vec<usize> = (0..256).filter(|partition| outcomes[*partition] == PartOutcome::Refused).collect();
+    assert_eq!(refused, [3, 200]);
+    let landed = engine.store.landed(&batch).await.unwrap();
+    assert_eq!(landed.iter().filter(|landed| !**landed).count(), 2);
 }
 
 pub async fn two_nodes_on_one_store_commit_to_their_own_partitions<P: Place>() {

@@ -89,8 +89,10 @@ macro_rules! every_store {
             a_part_with_another_nonce_is_refused,
             a_batch_sent_twice_is_applied_once,
             a_batch_that_never_arrived_has_not_landed,
+            what_was_refused_unnoticed_can_be_sent_again_under_the_new_epoch,
             an_event_number_that_exists_is_refused_for_good,
             a_thousand_changes_fit_into_one_batch,
+            a_batch_may_span_every_partition,
             two_nodes_on_one_store_commit_to_their_own_partitions,
         );
     };
@@ -103,11 +105,35 @@ macro_rules! whole_batches {
         $crate::tests_at!($place, whole:
             every_part_of_a_buried_node_is_refused,
             a_node_nobody_registered_is_refused,
-            a_committer_whose_lost_batch_was_refused_altogether_goes_on_from_where_it_was,
             an_impossible_change_leaves_nothing_of_its_batch_and_the_rest_goes_through_alone,
             a_caller_that_goes_away_leaves_no_open_transaction,
             an_empty_batch_advances_the_head,
             a_dead_node_that_owns_nothing_is_forgotten_in_time,
         );
     };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_is_named_by_a_macro() {
+        let (macros, _) = include_str!("lib.rs").split_once("#[cfg(test)]").unwrap();
+        let modules = [
+            include_str!("records.rs"),
+            include_str!("pages.rs"),
+            include_str!("ownership.rs"),
+            include_str!("commits.rs"),
+            include_str!("whole.rs"),
+        ];
+        for module in modules {
+            let cases: Vec<&str> = module
+                .lines()
+                .filter_map(|line| Some(line.strip_prefix("pub async fn ")?.split_once("<P: Place>")?.0))
+                .collect();
+            assert!(!cases.is_empty());
+            for case in cases {
+                assert!(macros.contains(&format!("            {case},\n")), "{case} runs on no store");
+            }
+        }
+    }
 }

@@ -1,12 +1,12 @@
 //! Nodes, their leases, and takeovers.
 
-use crate::{Engine, Place, START, TTL_MS};
-use leasehold_backend::{Backend, Clock, Entropy, SeededEntropy};
+use crate::{Engine, Place, START, TTL_MS, engine_node};
+use leasehold_backend::{Backend, Clock};
 use leasehold_core::ids::NodeId;
 use leasehold_core::time::TimestampMs;
 
 pub(crate) fn other_node() -> NodeId {
-    NodeId::from_uuid(SeededEntropy::new(77).uuid())
+    engine_node(77)
 }
 
 pub async fn a_lapsed_lease_is_not_renewed<P: Place>() {

@@ -18,7 +18,7 @@ fn group(lane: &'static str, requirements: &[&str]) -> ReadyGroup {
 
 /// Creates an execution of a group.
 async fn create_in<B: Backend>(
-    engine: &mut Engine<P::Store>,
+    engine: &mut Engine<B>,
     lane: &'static str,
     requirements: &[&str],
     priority: i32,
