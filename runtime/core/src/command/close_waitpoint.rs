@@ -1,8 +1,8 @@
 //! `close_waitpoint`: give up a pending waitpoint, because it ran out or will
 //! not be used.
 
-use super::waiting::close_waitpoints;
 use super::Decide;
+use super::waiting::close_waitpoints;
 use crate::decision::{Context, Rejection};
 use crate::error::{ContentionKind, StateKind};
 use crate::ids::{ExecutionId, WaitpointId};

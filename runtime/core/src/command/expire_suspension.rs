@@ -128,13 +128,7 @@ fn end(
 }
 
 /// Leaves the execution suspended, for an operator. It can still be signalled.
-fn escalate(
-    view: &mut View<'_>,
-    execution: &Execution,
-    mut waits: Waits,
-    timeout_at: TimestampMs,
-    now: TimestampMs,
-) {
+fn escalate(view: &mut View<'_>, execution: &Execution, mut waits: Waits, timeout_at: TimestampMs, now: TimestampMs) {
     let Some(suspension) = waits.current.as_mut() else { return };
     suspension.reason = SuspensionReason::WaitingForOperatorReview;
     suspension.timeout = None;

@@ -70,6 +70,7 @@ pub use fencing::{FenceTriple, Source as CommandSource};
 pub use issue_claim_grant::{GrantIssued, IssueClaimGrant};
 pub use issue_grant_and_claim::{IssueGrantAndClaim, OPERATOR_IDENTITY};
 pub use issue_reclaim_grant::{IssueReclaimGrant, IssueReclaimOutcome};
+pub use keyring::{KeyringCommand, KeyringReply, RotateWaitpointHmacSecret, SeedWaitpointHmacSecret};
 pub use leasing::ClaimedExecution;
 pub use mark_lease_expired::{MarkExpiredOutcome, MarkLeaseExpired};
 pub use progress::{ProgressUpdated, UpdateProgress};
@@ -85,7 +86,6 @@ pub use store_renewal::{RenewalStored, StoreRenewal};
 pub use suspend::Suspend;
 pub use text::{DOCUMENT_BYTES_MAX, KIND_BYTES_MAX, REASON_BYTES_MAX};
 pub use wait_children::WaitChildren;
-pub use keyring::{KeyringCommand, KeyringReply, RotateWaitpointHmacSecret, SeedWaitpointHmacSecret};
 pub use waiting::{BUFFERED_SIGNALS_MAX, OPEN_WAITPOINTS_MAX};
 
 use crate::decision::{ChangeSet, Context, Decision, Rejection};

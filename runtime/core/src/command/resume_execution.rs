@@ -1,8 +1,8 @@
 //! `resume_execution`: let a suspended execution go on, whatever its
 //! condition says.
 
-use super::waiting::{close_suspension, let_go_on};
 use super::Decide;
+use super::waiting::{close_suspension, let_go_on};
 use crate::decision::{Context, Rejection};
 use crate::error::StateKind;
 use crate::ids::ExecutionId;

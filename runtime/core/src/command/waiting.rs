@@ -8,7 +8,6 @@ use crate::time::TimestampMs;
 use crate::view::View;
 use std::sync::Arc;
 
-
 /// How many waitpoints of one execution may be open at the same time.
 pub const OPEN_WAITPOINTS_MAX: usize = 1024;
 

@@ -390,10 +390,10 @@ impl<'v, 'a> Cascade<'v, 'a> {
         self.pending.as_ref().is_some_and(|pending| pending.members.contains(ordinal))
     }
 
-    fn need_members(&self, members: &[ExecutionId]) -> Result<(), Halt> {
-        self.view.need(members.iter().flat_map(|id| {
-            [Need::flow(FlowKey::Member(self.flow_id, id.uuid())), Need::execution(*id)]
-        }))
+    fn need_members(&mut self, members: &[ExecutionId]) -> Result<(), Halt> {
+        self.view.need(
+            members.iter().flat_map(|id| [Need::flow(FlowKey::Member(self.flow_id, id.uuid())), Need::execution(*id)]),
+        )
     }
 }
 

@@ -147,4 +147,3 @@ flow_commands! {
     SetFlowTag => FlowTagSet, "set_flow_tag";
     AdvanceFlow => Advanced, "advance_flow";
 }
-
