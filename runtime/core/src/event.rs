@@ -3,8 +3,11 @@
 //! One event row carries everything one change has to tell, so that a
 //! completion and the release of its lease cost one row together.
 
-use crate::ids::{AttemptId, AttemptIndex, ExecutionId, FlowId, LeaseEpoch, LeaseId, WorkerInstanceId};
+use crate::ids::{
+    AttemptId, AttemptIndex, ExecutionId, FlowId, LeaseEpoch, LeaseId, SignalId, WaitpointId, WorkerInstanceId,
+};
 use crate::state::TerminalOutcome;
+use crate::suspension::SignalEffect;
 use crate::time::TimestampMs;
 
 /// What happened to a lease.
@@ -102,6 +105,18 @@ pub enum Fact {
         /// The error in words.
         message: String,
     },
+    /// A signal was accepted and looked at by the open suspension. One that is
+    /// merely kept for later is not told.
+    SignalDelivered {
+        /// The signal.
+        signal_id: SignalId,
+        /// Where it was sent.
+        waitpoint_id: WaitpointId,
+        /// The sender.
+        source_identity: String,
+        /// What it did.
+        effect: SignalEffect,
+    },
 }
 
 impl Fact {
@@ -112,6 +127,7 @@ impl Fact {
             Self::Completed { .. } => "completed",
             Self::PriorityChanged { .. } => "priority_changed",
             Self::Replayed { .. } => "replay_initiated",
+            Self::SignalDelivered { .. } => "signal_delivered",
             Self::CreateRefused { .. } => "create_refused",
         }
     }

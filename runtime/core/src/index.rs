@@ -81,6 +81,8 @@ pub enum DueKind {
     Deadline,
     /// Forget a grant nobody used.
     Grant,
+    /// A suspension or a pending waitpoint is out of time.
+    Waits,
 }
 
 /// Everything an execution is found by.
@@ -152,5 +154,6 @@ pub fn next_due(execution: &Execution) -> Option<(TimestampMs, DueKind)> {
     let deadline = execution.deadline_at.map(|at| (at, DueKind::Deadline));
     // A grant is void only after its last millisecond.
     let grant = execution.grant.as_ref().map(|grant| (grant.expires_at.plus(1), DueKind::Grant));
-    [delay, attempt, deadline, grant].into_iter().flatten().min()
+    let waits = execution.waits.and_then(|mark| mark.due_at).map(|at| (at, DueKind::Waits));
+    [delay, attempt, deadline, grant, waits].into_iter().flatten().min()
 }

@@ -1,157 +1,28 @@
-//! The overlay over the records of suspension.
-//!
-//! A [`WaitView`] is a [`View`] that also reads and stages waitpoints,
-//! signals and what goes with them. As there, a refused command leaves no
-//! trace unless its rule keeps one.
+//! What the overlay reads and stages about suspensions, waitpoints and
+//! signals.
 
-use crate::decision::{ChangeSet, Context, Rejection};
-use crate::error::EngineError;
-use crate::ids::{ExecutionId, SignalId, WaitpointId};
+use crate::ids::{ExecutionId, WaitpointId};
 use crate::record::{
-    Blob, RecordKey, Signal, SignalDedup, SignalDedupKey, SignalKey, SuspendDedup, SuspendDedupKey, WaitKey,
-    WaitRecord, Waitpoint, Waits,
+    Record, RecordKey, Signal, SignalDedup, SignalDedupKey, SignalKey, SuspendDedup, SuspendDedupKey, Suspended,
+    WaitKey, WaitRecord, Waitpoint, Waits, WaitsMark,
 };
-use crate::suspension::SignalEffect;
 use crate::time::TimestampMs;
 use crate::token::Keyring;
-use crate::view::{Source, View};
-use std::ops::{Deref, DerefMut};
+use crate::view::View;
 use std::sync::Arc;
 
-/// Where current records of suspension come from. Every record an operation
-/// names has been loaded before; none means it does not exist.
-pub trait WaitSource {
-    /// The current version of a record.
-    fn wait_record(&self, key: &WaitKey) -> Option<WaitRecord>;
-}
-
-/// One record before and after.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WaitChange {
-    /// Which record.
-    pub key: WaitKey,
-    /// Before; none when it did not exist.
-    pub old: Option<WaitRecord>,
-    /// After.
-    pub new: WaitRecord,
-}
-
-/// The payload of a signal, written beside its record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PayloadWrite {
-    /// Which signal.
-    pub key: SignalKey,
-    /// Its payload.
-    pub bytes: Blob,
-}
-
-/// A signal reached an execution; told for every one that is accepted and
-/// not merely kept for later.
-#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
-pub struct SignalDelivered {
-    /// The signal.
-    pub signal_id: SignalId,
-    /// The execution.
-    pub execution_id: ExecutionId,
-    /// The waitpoint.
-    pub waitpoint_id: WaitpointId,
-    /// The sender.
-    pub source_identity: String,
-    /// What it did.
-    pub effect: SignalEffect,
-    /// When.
-    pub delivered_at: TimestampMs,
-}
-
-/// Everything that one decision writes for one partition.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct WaitChanges {
-    /// Executions and their events.
-    pub base: ChangeSet,
-    /// Records of suspension, each at most once.
-    pub waits: Vec<WaitChange>,
-    /// Payloads.
-    pub payloads: Vec<PayloadWrite>,
-    /// Signals that were delivered, in order.
-    pub delivered: Vec<SignalDelivered>,
-}
-
-impl WaitChanges {
-    /// Whether nothing would be written.
-    pub fn is_empty(&self) -> bool {
-        self.base.is_empty() && self.waits.is_empty() && self.payloads.is_empty() && self.delivered.is_empty()
-    }
-}
-
-/// The outcome of an operation: what to write, and what to say once it is
-/// written.
-#[derive(Clone, Debug)]
-pub struct WaitDecision<O> {
-    /// What to write.
-    pub changes: WaitChanges,
-    /// What to say.
-    pub outcome: Result<O, EngineError>,
-    /// The records the answer rests on.
-    pub touched: Vec<RecordKey>,
-    /// The records of suspension the answer rests on.
-    pub touched_waits: Vec<WaitKey>,
-}
-
-/// An overlay over both kinds of sources for the time of one command.
-pub struct WaitView<'a> {
-    base: View<'a>,
-    source: &'a dyn WaitSource,
-    changes: WaitChanges,
-    touched: Vec<WaitKey>,
-}
-
-impl<'a> Deref for WaitView<'a> {
-    type Target = View<'a>;
-
-    fn deref(&self) -> &View<'a> {
-        &self.base
-    }
-}
-
-impl<'a> DerefMut for WaitView<'a> {
-    fn deref_mut(&mut self) -> &mut View<'a> {
-        &mut self.base
-    }
-}
-
-impl<'a> WaitView<'a> {
-    /// An overlay without changes.
-    pub fn new(records: &'a dyn Source, source: &'a dyn WaitSource) -> Self {
-        Self { base: View::new(records), source, changes: WaitChanges::default(), touched: Vec::new() }
-    }
-
-    /// Closes the overlay over the result of a rule.
-    pub(crate) fn finish_with<O>(self, result: Result<O, Rejection>) -> WaitDecision<O> {
-        let (base, touched) = self.base.finish();
-        let mut changes = self.changes;
-        changes.base = base;
-        let (changes, outcome) = match result {
-            Ok(outcome) => (changes, Ok(outcome)),
-            Err(Rejection { error, keeps_changes: true }) => (changes, Err(error)),
-            Err(Rejection { error, keeps_changes: false }) => (WaitChanges::default(), Err(error)),
-        };
-        WaitDecision { changes, outcome, touched, touched_waits: self.touched }
-    }
-
-    fn wait_record(&mut self, key: &WaitKey) -> Option<WaitRecord> {
-        if !self.touched.contains(key) {
-            self.touched.push(key.clone());
-        }
-        match self.changes.waits.iter().find(|change| change.key == *key) {
-            Some(change) => Some(change.new.clone()),
-            None => self.source.wait_record(key),
+impl View<'_> {
+    fn wait_record(&mut self, key: WaitKey) -> Option<WaitRecord> {
+        match self.get(&RecordKey::Wait(key)) {
+            Some(Record::Wait(record)) => Some(record),
+            _ => None,
         }
     }
 
     /// What an execution waits for, if it ever did. One whose stored id
     /// carries another partition is a different execution.
     pub fn find_waits(&mut self, id: ExecutionId) -> Option<Arc<Waits>> {
-        match self.wait_record(&WaitKey::Waits(id.uuid())) {
+        match self.wait_record(WaitKey::Waits(id.uuid())) {
             Some(WaitRecord::Waits(waits)) if waits.execution_id == id => Some(waits),
             _ => None,
         }
@@ -164,7 +35,7 @@ impl<'a> WaitView<'a> {
 
     /// A waitpoint, or none.
     pub fn waitpoint(&mut self, id: WaitpointId) -> Option<Arc<Waitpoint>> {
-        match self.wait_record(&WaitKey::Waitpoint(id)) {
+        match self.wait_record(WaitKey::Waitpoint(id)) {
             Some(WaitRecord::Waitpoint(waitpoint)) => Some(waitpoint),
             _ => None,
         }
@@ -172,23 +43,23 @@ impl<'a> WaitView<'a> {
 
     /// A signal, or none.
     pub fn signal(&mut self, key: SignalKey) -> Option<Arc<Signal>> {
-        match self.wait_record(&WaitKey::Signal(key)) {
+        match self.wait_record(WaitKey::Signal(key)) {
             Some(WaitRecord::Signal(signal)) => Some(signal),
             _ => None,
         }
     }
 
     /// What an idempotency key of signals stands for, unless it has lapsed.
-    pub fn signal_dedup(&mut self, key: &SignalDedupKey, now: TimestampMs) -> Option<Arc<SignalDedup>> {
-        match self.wait_record(&WaitKey::SignalDedup(key.clone())) {
+    pub fn signal_dedup(&mut self, key: SignalDedupKey, now: TimestampMs) -> Option<Arc<SignalDedup>> {
+        match self.wait_record(WaitKey::SignalDedup(key)) {
             Some(WaitRecord::SignalDedup(dedup)) if now < dedup.expires_at => Some(dedup),
             _ => None,
         }
     }
 
     /// What an idempotency key of suspends stands for, unless it has lapsed.
-    pub fn suspend_dedup(&mut self, key: &SuspendDedupKey, now: TimestampMs) -> Option<Arc<SuspendDedup>> {
-        match self.wait_record(&WaitKey::SuspendDedup(key.clone())) {
+    pub fn suspend_dedup(&mut self, key: SuspendDedupKey, now: TimestampMs) -> Option<Arc<SuspendDedup>> {
+        match self.wait_record(WaitKey::SuspendDedup(key)) {
             Some(WaitRecord::SuspendDedup(dedup)) if now < dedup.expires_at => Some(dedup),
             _ => None,
         }
@@ -196,7 +67,7 @@ impl<'a> WaitView<'a> {
 
     /// The key ring; one without keys where none is installed.
     pub fn keyring(&mut self) -> Arc<Keyring> {
-        match self.wait_record(&WaitKey::Keyring) {
+        match self.wait_record(WaitKey::Keyring) {
             Some(WaitRecord::Keyring(ring)) => ring,
             _ => Arc::default(),
         }
@@ -204,16 +75,7 @@ impl<'a> WaitView<'a> {
 
     /// Stages a record of suspension.
     pub fn put_wait(&mut self, record: WaitRecord) {
-        let key = record.key();
-        if let Some(change) = self.changes.waits.iter_mut().find(|change| change.key == key) {
-            change.new = record;
-            return;
-        }
-        let old = self.source.wait_record(&key);
-        if !self.touched.contains(&key) {
-            self.touched.push(key.clone());
-        }
-        self.changes.waits.push(WaitChange { key, old, new: record });
+        self.put(Record::Wait(record));
     }
 
     /// Stages what an execution waits for.
@@ -226,52 +88,43 @@ impl<'a> WaitView<'a> {
         self.put_wait(WaitRecord::Waitpoint(Arc::new(waitpoint)));
     }
 
-    /// Stages the payload of a signal.
-    pub fn put_payload(&mut self, key: SignalKey, bytes: Blob) {
-        self.changes.payloads.push(PayloadWrite { key, bytes });
-    }
-
-    /// Tells that a signal was delivered.
-    pub fn tell_delivered(&mut self, delivered: SignalDelivered) {
-        self.changes.delivered.push(delivered);
+    /// Brings what is derived from changed waits up to date: the mark on the
+    /// execution, and its entry in the list of suspended executions.
+    pub(crate) fn follow_waits(&mut self) {
+        let changed: Vec<(Option<Arc<Waits>>, Arc<Waits>)> = self
+            .staged()
+            .filter_map(|change| match (&change.old, &change.new) {
+                (old, Some(Record::Wait(WaitRecord::Waits(new)))) => {
+                    let old = match old {
+                        Some(Record::Wait(WaitRecord::Waits(old))) => Some(Arc::clone(old)),
+                        _ => None,
+                    };
+                    Some((old, Arc::clone(new)))
+                }
+                _ => None,
+            })
+            .collect();
+        for (old, new) in changed {
+            let mark = Some(WaitsMark { due_at: new.due_at() });
+            if let Some(execution) = self.find_execution(new.execution_id).filter(|execution| execution.waits != mark) {
+                let mut execution = (*execution).clone();
+                execution.waits = mark;
+                self.put_execution(Arc::new(execution));
+            }
+            let record = |entry| Record::Wait(WaitRecord::Suspended(Arc::new(entry)));
+            let (before, after) = (old.and_then(|waits| entry(&waits)), entry(&new));
+            if before != after {
+                self.set_derived(before.map(record), after.map(record));
+            }
+        }
     }
 }
 
-/// An operation on suspensions, waitpoints or signals, with its arguments.
-pub trait WaitOperation: Sized + Send + 'static {
-    /// The answer.
-    type Outcome: Send + 'static;
-    /// The one name of the operation.
-    const NAME: &'static str;
-
-    /// The execution it is about.
-    fn execution_id(&self) -> ExecutionId;
-
-    /// The records of suspension that must be loaded first.
-    fn keys(&self) -> Vec<WaitKey>;
-
-    /// The records that those loaded first name.
-    fn further_keys(&self, _loaded: &dyn WaitSource) -> Vec<WaitKey> {
-        Vec::new()
-    }
-
-    /// The rule. Call [`decide_wait`], which keeps a refusal from leaving
-    /// anything behind.
-    ///
-    /// # Errors
-    ///
-    /// As the operation says.
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<Self::Outcome, Rejection>;
-}
-
-/// Decides an operation over the records in the two sources.
-pub fn decide_wait<O: WaitOperation>(
-    operation: &O,
-    records: &dyn Source,
-    waits: &dyn WaitSource,
-    context: &Context,
-) -> WaitDecision<O::Outcome> {
-    let mut view = WaitView::new(records, waits);
-    let result = operation.decide(&mut view, context);
-    view.finish_with(result)
+fn entry(waits: &Waits) -> Option<Suspended> {
+    let suspension = waits.open()?;
+    Some(Suspended {
+        since: suspension.created_at,
+        execution_id: waits.execution_id,
+        reason: suspension.reason.clone(),
+    })
 }

@@ -1,12 +1,13 @@
 //! `close_waitpoint`: give up a pending waitpoint, because it ran out or will
 //! not be used.
 
+use super::Decide;
 use super::waiting::close_waitpoints;
 use crate::decision::{Context, Rejection};
 use crate::error::{ContentionKind, StateKind};
 use crate::ids::{ExecutionId, WaitpointId};
 use crate::record::{CloseReason, WaitKey, WaitpointState};
-use crate::wait_view::{WaitOperation, WaitView};
+use crate::view::View;
 
 /// Why a pending waitpoint is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,19 +43,16 @@ pub enum CloseWaitpointOutcome {
     NotYetDue,
 }
 
-impl WaitOperation for CloseWaitpoint {
-    type Outcome = CloseWaitpointOutcome;
-    const NAME: &'static str = "close_waitpoint";
-
+impl Decide for CloseWaitpoint {
     fn execution_id(&self) -> ExecutionId {
         self.execution_id
     }
 
-    fn keys(&self) -> Vec<WaitKey> {
+    fn wait_keys(&self) -> Vec<WaitKey> {
         vec![WaitKey::Waits(self.execution_id.uuid()), WaitKey::Waitpoint(self.waitpoint_id)]
     }
 
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<CloseWaitpointOutcome, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<CloseWaitpointOutcome, Rejection> {
         let waitpoint = view
             .waitpoint(self.waitpoint_id)
             .filter(|waitpoint| waitpoint.execution_id == self.execution_id)

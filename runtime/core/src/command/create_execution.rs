@@ -239,6 +239,7 @@ impl CreateExecution {
             last_capability_mismatch_at: None,
             result: None,
             result_encoding: None,
+            waits: None,
         }
     }
 }

@@ -2,14 +2,14 @@
 //! can be handed out first. Signals that come meanwhile are kept.
 
 use super::fencing::{self, FenceTriple, OnLapse, Override, Source};
-use super::text;
 use super::waiting::OPEN_WAITPOINTS_MAX;
+use super::{Decide, text};
 use crate::decision::{Context, Rejection};
 use crate::error::{ConflictKind, EngineError};
 use crate::ids::{AttemptIndex, ExecutionId, WaitpointId};
 use crate::record::{WaitKey, Waitpoint, WaitpointState};
 use crate::token::{Bound, WaitpointToken};
-use crate::wait_view::{WaitOperation, WaitView};
+use crate::view::View;
 
 /// Arguments of `create_waitpoint`.
 ///
@@ -43,19 +43,16 @@ pub struct PendingWaitpoint {
     pub hmac_token: WaitpointToken,
 }
 
-impl WaitOperation for CreateWaitpoint {
-    type Outcome = PendingWaitpoint;
-    const NAME: &'static str = "create_waitpoint";
-
+impl Decide for CreateWaitpoint {
     fn execution_id(&self) -> ExecutionId {
         self.execution_id
     }
 
-    fn keys(&self) -> Vec<WaitKey> {
+    fn wait_keys(&self) -> Vec<WaitKey> {
         vec![WaitKey::Waits(self.execution_id.uuid()), WaitKey::Waitpoint(self.waitpoint_id), WaitKey::Keyring]
     }
 
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<PendingWaitpoint, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<PendingWaitpoint, Rejection> {
         text::name("waitpoint_key", &self.waitpoint_key)?;
         let held = fencing::validate_indexed(
             view,
@@ -98,6 +95,7 @@ impl WaitOperation for CreateWaitpoint {
             buffered: Vec::new(),
         });
         waits.open_waitpoints.push(self.waitpoint_id);
+        waits.expiries.push((self.waitpoint_id, now.plus(self.expires_in_ms)));
         view.put_waits(waits);
         Ok(PendingWaitpoint { waitpoint_id: self.waitpoint_id, hmac_token: token })
     }

@@ -2,15 +2,14 @@
 //! has authenticated. The token is read here and never leaves.
 
 use super::deliver_signal::{DEFAULT_SIGNAL_ENCODING, DeliverSignal, SignalOutcome};
-use super::text;
-use super::waiting::bound_keys;
+use super::{Decide, text};
 use crate::decision::{Context, Rejection};
 use crate::error::{EngineError, Entity};
 use crate::ids::{ExecutionId, LaneId, SignalId, WaitpointId};
 use crate::record::{SignalDedupKey, SignalKey, WaitKey};
 use crate::suspension::check_signal_name;
 use crate::token::WaitpointToken;
-use crate::wait_view::{WaitOperation, WaitSource, WaitView};
+use crate::view::View;
 
 /// Arguments of `deliver_approval_signal`.
 ///
@@ -67,15 +66,12 @@ impl DeliverApprovalSignal {
     }
 }
 
-impl WaitOperation for DeliverApprovalSignal {
-    type Outcome = SignalOutcome;
-    const NAME: &'static str = "deliver_approval_signal";
-
+impl Decide for DeliverApprovalSignal {
     fn execution_id(&self) -> ExecutionId {
         self.execution_id
     }
 
-    fn keys(&self) -> Vec<WaitKey> {
+    fn wait_keys(&self) -> Vec<WaitKey> {
         let waitpoint_id = self.waitpoint_id;
         vec![
             WaitKey::Waits(self.execution_id.uuid()),
@@ -86,11 +82,7 @@ impl WaitOperation for DeliverApprovalSignal {
         ]
     }
 
-    fn further_keys(&self, loaded: &dyn WaitSource) -> Vec<WaitKey> {
-        bound_keys(loaded, self.execution_id)
-    }
-
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<SignalOutcome, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<SignalOutcome, Rejection> {
         check_signal_name(&self.signal_name)?;
         text::label("idempotency_suffix", &self.idempotency_suffix)?;
         let execution = view.execution(self.execution_id)?;

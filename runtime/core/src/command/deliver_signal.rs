@@ -4,20 +4,21 @@
 //! its suspension or earlier signals. A signal to a pending waitpoint is kept
 //! for the suspension that will use it.
 
-use super::text;
-use super::waiting::{BUFFERED_SIGNALS_MAX, bound_keys, close_suspension, let_go_on};
+use super::waiting::{BUFFERED_SIGNALS_MAX, close_suspension, let_go_on};
+use super::{Decide, text};
 use crate::decision::{Context, Rejection};
 use crate::error::{ContentionKind, EngineError, StateKind, ValidationKind};
+use crate::event::Fact;
 use crate::ids::{ExecutionId, SignalId, WaitpointId};
 use crate::record::{
-    CloseReason, Closed, Execution, INLINE_PAYLOAD_BYTES_MAX, Signal, SignalDedup, SignalDedupKey, SignalKey,
-    SignalPayload, WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits,
+    CloseReason, Closed, Execution, INLINE_PAYLOAD_BYTES_MAX, Signal, SignalBytes, SignalDedup, SignalDedupKey,
+    SignalKey, SignalPayload, WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits,
 };
 use crate::state::LifecyclePhase;
 use crate::suspension::{COUNTED_IDS_MAX, SignalEffect, check_signal_name};
 use crate::time::TimestampMs;
 use crate::token::WaitpointToken;
-use crate::wait_view::{SignalDelivered, WaitOperation, WaitSource, WaitView};
+use crate::view::View;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -131,7 +132,7 @@ impl DeliverSignal {
 
     /// Checks the token against the waitpoint, if there is one of this
     /// execution. A failure is noted, although the call fails.
-    fn authenticate(&self, view: &mut WaitView<'_>, now: TimestampMs) -> Result<Arc<Waitpoint>, Rejection> {
+    fn authenticate(&self, view: &mut View<'_>, now: TimestampMs) -> Result<Arc<Waitpoint>, Rejection> {
         let waitpoint = view.waitpoint(self.waitpoint_id).filter(|found| found.execution_id == self.execution_id);
         let bound = waitpoint.as_ref().map(|waitpoint| waitpoint.bound());
         let verdict = view.keyring().verify(&self.waitpoint_token, bound.as_ref(), now);
@@ -150,19 +151,20 @@ impl DeliverSignal {
     }
 
     /// The signal that was accepted before under the same key or id.
-    fn known(&self, view: &mut WaitView<'_>, now: TimestampMs) -> Option<SignalId> {
+    fn known(&self, view: &mut View<'_>, now: TimestampMs) -> Option<SignalId> {
         self.dedup_key()
-            .and_then(|key| view.signal_dedup(&key, now))
+            .and_then(|key| view.signal_dedup(key, now))
             .map(|dedup| dedup.signal_id)
             .or_else(|| view.signal(self.key()).map(|signal| signal.key.signal_id))
     }
 
-    fn store(&self, view: &mut WaitView<'_>, effect: SignalEffect, now: TimestampMs) {
+    fn store(&self, view: &mut View<'_>, effect: SignalEffect, now: TimestampMs) {
         let payload = self.payload.as_ref().map(|bytes| {
             if bytes.len() <= INLINE_PAYLOAD_BYTES_MAX {
                 return SignalPayload::Inline(bytes.to_vec());
             }
-            view.put_payload(self.key(), bytes.clone());
+            let stored = SignalBytes { key: self.key(), bytes: bytes.to_vec() };
+            view.put_wait(WaitRecord::SignalBytes(Arc::new(stored)));
             SignalPayload::Stored(bytes.len() as u32)
         });
         view.put_wait(WaitRecord::Signal(Arc::new(Signal {
@@ -194,7 +196,7 @@ impl DeliverSignal {
     /// Keeps the signal for the suspension that will use the waitpoint.
     fn buffer(
         &self,
-        view: &mut WaitView<'_>,
+        view: &mut View<'_>,
         mut waits: Waits,
         waitpoint: &Waitpoint,
         now: TimestampMs,
@@ -216,7 +218,7 @@ impl DeliverSignal {
     /// Lets the signal count for the open suspension.
     fn evaluate(
         &self,
-        view: &mut WaitView<'_>,
+        view: &mut View<'_>,
         execution: &Execution,
         mut waits: Waits,
         waitpoint: &Waitpoint,
@@ -278,14 +280,16 @@ impl DeliverSignal {
             let_go_on(view, execution, delay_ms, &format!(" after signal {}", self.signal_name), now);
         }
         view.put_waits(waits);
-        view.tell_delivered(SignalDelivered {
-            signal_id: self.signal_id,
-            execution_id: self.execution_id,
-            waitpoint_id: self.waitpoint_id,
-            source_identity: self.source_identity.clone(),
-            effect,
-            delivered_at: now,
-        });
+        view.tell(
+            self.execution_id,
+            now,
+            Fact::SignalDelivered {
+                signal_id: self.signal_id,
+                waitpoint_id: self.waitpoint_id,
+                source_identity: self.source_identity.clone(),
+                effect,
+            },
+        );
         Ok(effect)
     }
 
@@ -298,7 +302,7 @@ impl DeliverSignal {
     }
 
     /// The rule without the checks of texts, for a caller inside the engine.
-    pub(super) fn deliver(&self, view: &mut WaitView<'_>, context: &Context) -> Result<SignalOutcome, Rejection> {
+    pub(super) fn deliver(&self, view: &mut View<'_>, context: &Context) -> Result<SignalOutcome, Rejection> {
         let now = context.now;
         let execution = view.execution(self.execution_id)?;
         let waitpoint = self.authenticate(view, now)?;
@@ -326,15 +330,12 @@ fn limit(whose: &str, max: u64) -> EngineError {
     EngineError::validation(ValidationKind::SignalLimitExceeded, format!("{whose} takes at most {max}"))
 }
 
-impl WaitOperation for DeliverSignal {
-    type Outcome = SignalOutcome;
-    const NAME: &'static str = "deliver_signal";
-
+impl Decide for DeliverSignal {
     fn execution_id(&self) -> ExecutionId {
         self.execution_id
     }
 
-    fn keys(&self) -> Vec<WaitKey> {
+    fn wait_keys(&self) -> Vec<WaitKey> {
         let mut keys = vec![
             WaitKey::Waits(self.execution_id.uuid()),
             WaitKey::Waitpoint(self.waitpoint_id),
@@ -342,14 +343,13 @@ impl WaitOperation for DeliverSignal {
             WaitKey::Keyring,
         ];
         keys.extend(self.dedup_key().map(WaitKey::SignalDedup));
+        if self.payload.as_ref().is_some_and(|bytes| bytes.len() > INLINE_PAYLOAD_BYTES_MAX) {
+            keys.push(WaitKey::SignalBytes(self.key()));
+        }
         keys
     }
 
-    fn further_keys(&self, loaded: &dyn WaitSource) -> Vec<WaitKey> {
-        bound_keys(loaded, self.execution_id)
-    }
-
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<SignalOutcome, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<SignalOutcome, Rejection> {
         self.check()?;
         text::optional(text::label, "idempotency_key", self.idempotency_key.as_deref())?;
         self.deliver(view, context)

@@ -2,8 +2,8 @@
 //! it acts at most once, on a suspended execution only.
 
 use super::fencing::Source;
-use super::leasing;
-use super::waiting::{bound_keys, close_suspension, close_waitpoints, let_go_on};
+use super::waiting::{close_suspension, close_waitpoints, let_go_on};
+use super::{Decide, leasing};
 use crate::decision::{Context, Rejection};
 use crate::ids::{ExecutionId, SignalId};
 use crate::record::{
@@ -13,7 +13,7 @@ use crate::record::{
 use crate::state::{AttemptLifecycle, LifecyclePhase, TerminalOutcome};
 use crate::suspension::{SignalEffect, TIMEOUT_SIGNAL_NAME};
 use crate::time::TimestampMs;
-use crate::wait_view::{WaitOperation, WaitSource, WaitView};
+use crate::view::View;
 use std::sync::Arc;
 
 /// Arguments of `expire_suspension`. Never refused: what does not apply is an
@@ -58,32 +58,16 @@ impl ExpireSuspensionOutcome {
     }
 }
 
-impl WaitOperation for ExpireSuspension {
-    type Outcome = ExpireSuspensionOutcome;
-    const NAME: &'static str = "expire_suspension";
-
+impl Decide for ExpireSuspension {
     fn execution_id(&self) -> ExecutionId {
         self.execution_id
     }
 
-    fn keys(&self) -> Vec<WaitKey> {
+    fn wait_keys(&self) -> Vec<WaitKey> {
         vec![WaitKey::Waits(self.execution_id.uuid())]
     }
 
-    fn further_keys(&self, loaded: &dyn WaitSource) -> Vec<WaitKey> {
-        let mut keys = bound_keys(loaded, self.execution_id);
-        // A deadline that ends the execution closes its pending waitpoints too.
-        if let Some(waits) = super::waiting::loaded_waits(loaded, self.execution_id) {
-            keys.extend(waits.open_waitpoints.iter().copied().map(WaitKey::Waitpoint));
-            if let Some(primary) = waits.open().and_then(|suspension| suspension.primary()) {
-                let (waitpoint_id, signal_id) = (primary.waitpoint_id, self.timeout_signal_id);
-                keys.push(WaitKey::Signal(SignalKey { waitpoint_id, signal_id }));
-            }
-        }
-        keys
-    }
-
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<ExpireSuspensionOutcome, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<ExpireSuspensionOutcome, Rejection> {
         let now = context.now;
         let Some(execution) = view.find_execution(self.execution_id) else {
             return Ok(ExpireSuspensionOutcome::NotFoundCleaned);
@@ -115,7 +99,7 @@ fn closed(reason: CloseReason, timeout_signal_id: Option<SignalId>, now: Timesta
 
 /// Ends the execution, and closes everything it waits for.
 fn end(
-    view: &mut WaitView<'_>,
+    view: &mut View<'_>,
     execution: &Execution,
     mut waits: Waits,
     outcome: TerminalOutcome,
@@ -144,13 +128,7 @@ fn end(
 }
 
 /// Leaves the execution suspended, for an operator. It can still be signalled.
-fn escalate(
-    view: &mut WaitView<'_>,
-    execution: &Execution,
-    mut waits: Waits,
-    timeout_at: TimestampMs,
-    now: TimestampMs,
-) {
+fn escalate(view: &mut View<'_>, execution: &Execution, mut waits: Waits, timeout_at: TimestampMs, now: TimestampMs) {
     let Some(suspension) = waits.current.as_mut() else { return };
     suspension.reason = SuspensionReason::WaitingForOperatorReview;
     suspension.timeout = None;
@@ -165,7 +143,7 @@ fn escalate(
 impl ExpireSuspension {
     /// Lets the execution go on, and leaves a signal that says why. No
     /// condition ever sees that signal.
-    fn auto_resume(&self, view: &mut WaitView<'_>, execution: &Execution, mut waits: Waits, now: TimestampMs) {
+    fn auto_resume(&self, view: &mut View<'_>, execution: &Execution, mut waits: Waits, now: TimestampMs) {
         let Some(primary) = waits.open().and_then(|suspension| suspension.primary()) else { return };
         let key = SignalKey { waitpoint_id: primary.waitpoint_id, signal_id: self.timeout_signal_id };
         view.put_wait(WaitRecord::Signal(Arc::new(Signal {

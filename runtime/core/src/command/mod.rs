@@ -28,6 +28,7 @@ mod grants;
 mod issue_claim_grant;
 mod issue_grant_and_claim;
 mod issue_reclaim_grant;
+mod keyring;
 mod leasing;
 mod mark_lease_expired;
 mod progress;
@@ -69,6 +70,7 @@ pub use fencing::{FenceTriple, Source as CommandSource};
 pub use issue_claim_grant::{GrantIssued, IssueClaimGrant};
 pub use issue_grant_and_claim::{IssueGrantAndClaim, OPERATOR_IDENTITY};
 pub use issue_reclaim_grant::{IssueReclaimGrant, IssueReclaimOutcome};
+pub use keyring::{KeyringCommand, KeyringReply, RotateWaitpointHmacSecret, SeedWaitpointHmacSecret};
 pub use leasing::ClaimedExecution;
 pub use mark_lease_expired::{MarkExpiredOutcome, MarkLeaseExpired};
 pub use progress::{ProgressUpdated, UpdateProgress};
@@ -84,12 +86,14 @@ pub use store_renewal::{RenewalStored, StoreRenewal};
 pub use suspend::Suspend;
 pub use text::{DOCUMENT_BYTES_MAX, KIND_BYTES_MAX, REASON_BYTES_MAX};
 pub use wait_children::WaitChildren;
-pub use waiting::{BUFFERED_SIGNALS_MAX, OPEN_WAITPOINTS_MAX, decide_ending, ending_further_keys, ending_keys};
+pub use waiting::{BUFFERED_SIGNALS_MAX, OPEN_WAITPOINTS_MAX};
 
-use crate::decision::{Context, Decision, Rejection};
-use crate::ids::ExecutionId;
-use crate::record::RecordKey;
-use crate::view::{Source, View};
+use crate::decision::{ChangeSet, Context, Decision, Rejection};
+use crate::error::EngineError;
+use crate::ids::{ExecutionId, FlowId};
+use crate::record::{RecordKey, SuspendOutcome, WaitKey};
+use crate::view::{Need, Source, View};
+use flow::{FlowCommand, FlowReply, FlowView, Halt, Limits, On, member_step};
 
 /// An operation's arguments, with the answer it gives.
 pub trait Operation: Sized + Send + 'static {
@@ -117,53 +121,80 @@ pub(crate) trait Decide: Operation {
     fn further_keys(&self) -> Vec<RecordKey> {
         Vec::new()
     }
+    /// Records of suspension it names.
+    fn wait_keys(&self) -> Vec<WaitKey> {
+        Vec::new()
+    }
     /// The rule.
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Self::Outcome, Rejection>;
 }
 
 macro_rules! commands {
     ($($name:ident => $outcome:ty, $wire:literal;)+) => {
-        /// Every operation on one execution, with its arguments.
+        /// Every operation, with its arguments.
         #[derive(Clone, Debug)]
         pub enum Command {
             $(#[doc = concat!("`", $wire, "`.")] $name(Box<$name>),)+
+            /// On a flow.
+            Flow(FlowCommand),
+            /// On the key ring of a partition.
+            Keyring(KeyringCommand),
         }
 
         /// The answers, one kind per operation.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Reply {
             $(#[doc = concat!("Of `", $wire, "`.")] $name($outcome),)+
+            /// Of an operation on a flow.
+            Flow(FlowReply),
+            /// Of an operation on a key ring.
+            Keyring(KeyringReply),
         }
 
         impl Command {
-            /// The names of all operations.
+            /// The names of all operations on executions.
             pub const NAMES: &'static [&'static str] = &[$($wire),+];
 
             /// The operation's name.
             pub const fn name(&self) -> &'static str {
-                match self { $(Self::$name(_) => $wire),+ }
+                match self {
+                    $(Self::$name(_) => $wire,)+
+                    Self::Flow(command) => command.name(),
+                    Self::Keyring(command) => command.name(),
+                }
             }
 
-            /// The execution it is about.
-            pub fn execution_id(&self) -> ExecutionId {
-                match self { $(Self::$name(args) => args.execution_id()),+ }
+            /// What it is about.
+            pub fn subject(&self) -> Subject {
+                match self {
+                    $(Self::$name(args) => Subject::Execution(args.execution_id()),)+
+                    Self::Flow(command) => Subject::Flow(command.flow_id()),
+                    Self::Keyring(command) => Subject::Partition(command.partition()),
+                }
             }
 
-            /// Every record that must be loaded before it is decided.
+            /// The records it names. While it is decided it may turn out to
+            /// need more.
             pub fn keys(&self) -> Vec<RecordKey> {
-                let mut keys = vec![RecordKey::Execution(self.execution_id().uuid())];
-                match self { $(Self::$name(args) => keys.extend(args.further_keys())),+ }
+                let (execution_id, further, waits) = match self {
+                    $(Self::$name(args) => (args.execution_id(), args.further_keys(), args.wait_keys()),)+
+                    Self::Flow(command) => return command.keys(),
+                    Self::Keyring(_) => return vec![WaitKey::Keyring.into()],
+                };
+                let mut keys = further;
+                keys.push(RecordKey::Execution(execution_id.uuid()));
+                keys.extend(waits.into_iter().map(RecordKey::Wait));
                 keys
             }
 
-            /// Whether it adds an execution, which a full store refuses while
-            /// what runs may end.
-            pub const fn grows(&self) -> bool {
-                matches!(self, Self::CreateExecution(_) | Self::Admit(_))
-            }
-
-            fn rule(&self, view: &mut View<'_>, context: &Context) -> Result<Reply, Rejection> {
-                match self { $(Self::$name(args) => args.decide(view, context).map(Reply::$name)),+ }
+            fn rule(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<Reply, Halt> {
+                match self {
+                    $(Self::$name(args) => member_step::decide(args.execution_id(), view, on, |view| {
+                        args.decide(view, on.context).map(Reply::$name)
+                    }),)+
+                    Self::Flow(command) => command.rule(view, on).map(Reply::Flow),
+                    Self::Keyring(command) => Ok(Reply::Keyring(command.decide(&mut view.view, on.context)?)),
+                }
             }
         }
 
@@ -213,21 +244,98 @@ commands! {
     Settle => SettleOutcome, "settle";
     StoreRenewal => RenewalStored, "store_renewal";
     Admit => AdmitOutcome, "admit";
+    CreateWaitpoint => PendingWaitpoint, "create_waitpoint";
+    Suspend => SuspendOutcome, "suspend";
+    DeliverSignal => SignalOutcome, "deliver_signal";
+    DeliverApprovalSignal => SignalOutcome, "deliver_approval_signal";
+    ResumeExecution => Resumed, "resume_execution";
+    CloseWaitpoint => CloseWaitpointOutcome, "close_waitpoint";
+    ExpireSuspension => ExpireSuspensionOutcome, "expire_suspension";
+}
+
+/// What an operation is about, which says where it is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An execution, in its partition.
+    Execution(ExecutionId),
+    /// A flow, in the partition that its id belongs to.
+    Flow(FlowId),
+    /// A partition.
+    Partition(u16),
+}
+
+impl Command {
+    /// Whether it adds work, which a full store refuses while what runs may
+    /// end.
+    pub const fn grows(&self) -> bool {
+        match self {
+            Self::CreateExecution(_) | Self::Admit(_) => true,
+            Self::Flow(command) => command.grows(),
+            _ => false,
+        }
+    }
+
+    /// Whether it mints tokens, for which its partition needs a key.
+    pub const fn mints(&self) -> bool {
+        matches!(self, Self::CreateWaitpoint(_) | Self::Suspend(_))
+    }
+}
+
+/// What came of deciding a command.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// These must be in memory, then it is decided anew.
+    Needs(Vec<Need>),
+    /// It is decided.
+    Decided(Decision),
+}
+
+impl Verdict {
+    /// The decision, if it is one.
+    pub fn decided(self) -> Option<Decision> {
+        match self {
+            Self::Decided(decision) => Some(decision),
+            Self::Needs(_) => None,
+        }
+    }
 }
 
 /// Decides a command over the records in `source`.
 ///
-/// A refusal discards what the command staged, unless its rule keeps it.
-pub fn decide(command: &Command, source: &dyn Source, context: &Context) -> Decision {
-    let mut view = View::new(source);
-    let result = command.rule(&mut view, context);
-    let (changes, touched) = view.finish();
-    match result {
-        Ok(reply) => Decision { changes, outcome: Ok(reply), touched },
-        Err(rejection) => Decision {
-            changes: if rejection.keeps_changes { changes } else { crate::decision::ChangeSet::default() },
-            outcome: Err(rejection.error),
-            touched,
-        },
-    }
+/// A refusal discards what the command staged, unless its rule keeps it. What
+/// the command changes takes along what rests on it: an execution that ends
+/// closes what it waits for and resolves what waits for it, and one that moves
+/// moves the counts of its flow.
+pub fn decide(command: &Command, source: &dyn Source, context: &Context) -> Verdict {
+    decide_within(command, source, context, Limits::DEFAULT)
+}
+
+/// [`decide`], with change sets of another size.
+pub fn decide_within(command: &Command, source: &dyn Source, context: &Context, limits: Limits) -> Verdict {
+    let mut view = FlowView::new(source);
+    let result = command.rule(&mut view, &On { context, limits });
+    let kept = match &result {
+        Ok(_) => true,
+        Err(Halt::Refused(rejection)) => rejection.keeps_changes,
+        Err(Halt::Missing) => false,
+    };
+    let followed = if kept { follow(&mut view, context) } else { Ok(()) };
+    let (changes, touched) = match view.view.finish() {
+        Ok(staged) => staged,
+        Err(needs) => return Verdict::Needs(needs),
+    };
+    // What goes wrong while following outweighs what was decided.
+    let (outcome, kept) = match followed.and(result) {
+        Ok(reply) => (Ok(reply), true),
+        Err(Halt::Refused(rejection)) => (Err(rejection.error), rejection.keeps_changes),
+        Err(Halt::Missing) => (Err(EngineError::corruption("view", "missing", command.name())), false),
+    };
+    Verdict::Decided(Decision { changes: if kept { changes } else { ChangeSet::default() }, outcome, touched })
+}
+
+/// What rests on the changes of a command.
+fn follow(view: &mut FlowView<'_>, context: &Context) -> Result<(), Halt> {
+    waiting::close_what_ended(&mut view.view, context.now);
+    view.view.follow_waits();
+    member_step::count(view, context)
 }

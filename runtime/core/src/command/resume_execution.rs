@@ -1,13 +1,14 @@
 //! `resume_execution`: let a suspended execution go on, whatever its
 //! condition says.
 
-use super::waiting::{bound_keys, close_suspension, let_go_on};
+use super::Decide;
+use super::waiting::{close_suspension, let_go_on};
 use crate::decision::{Context, Rejection};
 use crate::error::StateKind;
 use crate::ids::ExecutionId;
 use crate::record::{CloseReason, Closed, ResumeTrigger, WaitKey};
 use crate::state::{LifecyclePhase, PublicState};
-use crate::wait_view::{WaitOperation, WaitSource, WaitView};
+use crate::view::View;
 
 /// Arguments of `resume_execution`.
 ///
@@ -30,23 +31,16 @@ pub struct Resumed {
     pub public_state: PublicState,
 }
 
-impl WaitOperation for ResumeExecution {
-    type Outcome = Resumed;
-    const NAME: &'static str = "resume_execution";
-
+impl Decide for ResumeExecution {
     fn execution_id(&self) -> ExecutionId {
         self.execution_id
     }
 
-    fn keys(&self) -> Vec<WaitKey> {
+    fn wait_keys(&self) -> Vec<WaitKey> {
         vec![WaitKey::Waits(self.execution_id.uuid())]
     }
 
-    fn further_keys(&self, loaded: &dyn WaitSource) -> Vec<WaitKey> {
-        bound_keys(loaded, self.execution_id)
-    }
-
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<Resumed, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Resumed, Rejection> {
         let execution = view.execution(self.execution_id)?;
         let mut waits = view.waits(self.execution_id);
         if execution.vector().lifecycle_phase() != LifecyclePhase::Suspended || waits.open().is_none() {

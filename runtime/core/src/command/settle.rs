@@ -5,10 +5,12 @@
 //! of these things by name.
 
 use super::expire_execution::{self, ExpirePhase};
-use super::{Decide, leasing, promote_delayed};
+use super::waiting::close_waitpoints;
+use super::{Decide, ExpireSuspension, ExpireSuspensionOutcome, leasing, promote_delayed};
 use crate::decision::{Context, Rejection};
-use crate::ids::{ExecutionId, LeaseEpoch};
+use crate::ids::{ExecutionId, LeaseEpoch, SignalId};
 use crate::index::{DueKind, next_due};
+use crate::record::{CloseReason, TimeoutBehavior};
 use crate::state::OwnershipState;
 use crate::view::View;
 use std::sync::Arc;
@@ -34,6 +36,10 @@ pub struct SettleOutcome {
     pub expired: Option<ExpirePhase>,
     /// A grant nobody used was dropped.
     pub grant_dropped: bool,
+    /// A suspension ran out of time.
+    pub suspension_expired: Option<TimeoutBehavior>,
+    /// Pending waitpoints that were never used were closed.
+    pub waitpoints_closed: u32,
 }
 
 impl Decide for Settle {
@@ -44,7 +50,8 @@ impl Decide for Settle {
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<SettleOutcome, Rejection> {
         let now = context.now;
         let mut done = SettleOutcome::default();
-        // Each step consumes what was due, so four kinds end within four turns.
+        // Each step consumes what was due, so as many turns as there are kinds
+        // of timers are the end.
         loop {
             let Some(execution) = view.find_execution(self.execution_id) else {
                 return Ok(done);
@@ -85,8 +92,50 @@ impl Decide for Settle {
                     view.put_execution(Arc::new(next));
                     done.grant_dropped = true;
                 }
+                (_, Some((_, DueKind::Waits))) => {
+                    // What is missing shows as nothing due; the decision is
+                    // made again then.
+                    if !self.settle_waits(view, context, &mut done)? {
+                        return Ok(done);
+                    }
+                }
                 (_, None) => return Ok(done),
             }
         }
+    }
+}
+
+impl Settle {
+    /// Acts on the deadlines of what the execution waits for; whether any had
+    /// come.
+    fn settle_waits(
+        &self,
+        view: &mut View<'_>,
+        context: &Context,
+        done: &mut SettleOutcome,
+    ) -> Result<bool, Rejection> {
+        let Some(waits) = view.find_waits(self.execution_id) else { return Ok(false) };
+        let ran_out: Vec<_> = waits.expiries.iter().filter(|(_, at)| *at <= context.now).map(|(id, _)| *id).collect();
+        if !ran_out.is_empty() {
+            let mut waits = (*waits).clone();
+            close_waitpoints(view, &mut waits, &ran_out, CloseReason::NeverCommitted, context.now);
+            view.put_waits(waits);
+            done.waitpoints_closed += ran_out.len() as u32;
+        }
+        let expired = match waits.open() {
+            Some(suspension) => {
+                // One suspension leaves at most one such signal, so its own id
+                // serves.
+                let timeout_signal_id = SignalId::from_uuid(suspension.suspension_id.as_uuid());
+                let expire = ExpireSuspension { execution_id: self.execution_id, timeout_signal_id };
+                expire.decide(view, context)?
+            }
+            None => ExpireSuspensionOutcome::NoActiveSuspensionCleaned,
+        };
+        if let ExpireSuspensionOutcome::Expired { behavior } = expired {
+            done.suspension_expired = Some(behavior);
+        }
+        view.follow_waits();
+        Ok(done.suspension_expired.is_some() || !ran_out.is_empty())
     }
 }

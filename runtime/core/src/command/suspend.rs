@@ -6,7 +6,7 @@
 
 use super::fencing::{self, FenceTriple, Held, OnLapse, Override, Source};
 use super::waiting::{OPEN_WAITPOINTS_MAX, close_suspension};
-use super::{leasing, text};
+use super::{Decide, leasing, text};
 use crate::decision::{Context, Rejection};
 use crate::error::{ConflictKind, ContentionKind, EngineError, StateKind, ValidationKind};
 use crate::handle::{HandleKind, HandlePayload};
@@ -19,7 +19,7 @@ use crate::record::{
 use crate::suspension::{Progress, ResumeCondition, WaitpointBinding, validate};
 use crate::time::TimestampMs;
 use crate::token::Bound;
-use crate::wait_view::{WaitOperation, WaitSource, WaitView};
+use crate::view::View;
 use std::sync::Arc;
 
 /// The longest a suspend is remembered by its key: a week.
@@ -96,7 +96,7 @@ impl Suspend {
     /// Makes a new waitpoint that is active at once.
     fn make(
         &self,
-        view: &mut WaitView<'_>,
+        view: &mut View<'_>,
         execution: &Execution,
         waitpoint_id: WaitpointId,
         waitpoint_key: &str,
@@ -131,7 +131,7 @@ impl Suspend {
     /// since the token may have been handed out.
     fn take_over(
         &self,
-        view: &mut WaitView<'_>,
+        view: &mut View<'_>,
         execution: &Execution,
         waitpoint_id: WaitpointId,
         now: TimestampMs,
@@ -185,7 +185,7 @@ impl Suspend {
 
     fn stage(
         &self,
-        view: &mut WaitView<'_>,
+        view: &mut View<'_>,
         held: &Held,
         mut waits: Waits,
         now: TimestampMs,
@@ -202,6 +202,8 @@ impl Suspend {
         }
         let details = details(self.suspension_id, &waitpoints)?;
         let mut suspension = self.suspension(execution, &waitpoints, now);
+        let activated = |id: &WaitpointId| self.waitpoints.iter().any(|binding| binding.waitpoint_id() == *id);
+        waits.expiries.retain(|(id, _)| !activated(id));
         for waitpoint in &mut waitpoints {
             replay(view, &mut suspension, waitpoint, now)?;
             if !waits.open_waitpoints.contains(&waitpoint.waitpoint_id) {
@@ -244,46 +246,25 @@ impl Suspend {
     }
 }
 
-impl WaitOperation for Suspend {
-    type Outcome = SuspendOutcome;
-    const NAME: &'static str = "suspend";
-
+impl Decide for Suspend {
     fn execution_id(&self) -> ExecutionId {
         self.execution_id
     }
 
-    fn keys(&self) -> Vec<WaitKey> {
+    fn wait_keys(&self) -> Vec<WaitKey> {
         let mut keys = vec![WaitKey::Waits(self.execution_id.uuid()), WaitKey::Keyring];
         keys.extend(self.dedup_key().map(WaitKey::SuspendDedup));
         keys.extend(self.waitpoints.iter().map(|binding| WaitKey::Waitpoint(binding.waitpoint_id())));
         keys
     }
 
-    fn further_keys(&self, loaded: &dyn WaitSource) -> Vec<WaitKey> {
-        let pending = self.waitpoints.iter().filter_map(|binding| match binding {
-            WaitpointBinding::UsePending { waitpoint_id } => Some(*waitpoint_id),
-            WaitpointBinding::Fresh { .. } => None,
-        });
-        pending
-            .filter_map(|id| match loaded.wait_record(&WaitKey::Waitpoint(id)) {
-                Some(WaitRecord::Waitpoint(waitpoint)) => Some(waitpoint),
-                _ => None,
-            })
-            .flat_map(|waitpoint| {
-                let waitpoint_id = waitpoint.waitpoint_id;
-                let key = move |signal_id| WaitKey::Signal(SignalKey { waitpoint_id, signal_id });
-                waitpoint.buffered.iter().copied().map(key).collect::<Vec<_>>()
-            })
-            .collect()
-    }
-
-    fn decide(&self, view: &mut WaitView<'_>, context: &Context) -> Result<SuspendOutcome, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<SuspendOutcome, Rejection> {
         self.check()?;
         if self.handle_kind == Some(HandleKind::Suspended) {
             return Err(StateKind::AlreadySuspended.into());
         }
         let now = context.now;
-        if let Some(known) = self.dedup_key().and_then(|key| view.suspend_dedup(&key, now)) {
+        if let Some(known) = self.dedup_key().and_then(|key| view.suspend_dedup(key, now)) {
             return Ok(known.outcome.clone());
         }
         let held = fencing::validate(
@@ -310,7 +291,7 @@ impl WaitOperation for Suspend {
 /// which they came, as if they came now. Those behind the one that satisfies
 /// the condition come too late.
 fn replay(
-    view: &mut WaitView<'_>,
+    view: &mut View<'_>,
     suspension: &mut Suspension,
     waitpoint: &mut Waitpoint,
     now: TimestampMs,

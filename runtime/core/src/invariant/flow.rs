@@ -1,11 +1,11 @@
 //! What holds of the records of flows, at rest and from one version to the
 //! next.
 
-use crate::command::flow::FlowSet;
+use crate::decision::ChangeSet;
 use crate::flow::{FLOW_EDGES_MAX, FLOW_NODES_MAX, GroupState};
 use crate::ids::FlowId;
-use crate::record::Execution;
 use crate::record::flow::{Flow, FlowRecord, FlowSummary, Member, PAGE_EDGES, PAGE_MEMBERS};
+use crate::record::{Execution, Record, RecordKey};
 use crate::state::EligibilityState;
 
 /// A rule that does not hold of a flow.
@@ -91,12 +91,12 @@ pub fn check_flow<'m>(
 /// # Errors
 ///
 /// The first rule that does not hold.
-pub fn check_flow_changes(set: &FlowSet) -> Result<(), FlowViolation> {
-    for change in &set.flows {
-        let flow_id = change.key.flow_id();
-        let rule = |holds, rule| ensure(flow_id, holds, rule, || format!("{change:?}"));
+pub fn check_flow_changes(set: &ChangeSet) -> Result<(), FlowViolation> {
+    for change in &set.changes {
+        let RecordKey::Flow(key) = &change.key else { continue };
+        let rule = |holds, rule| ensure(key.flow_id(), holds, rule, || format!("{change:?}"));
         rule(change.new.as_ref().is_none_or(|new| new.key() == change.key), "a record keeps its key")?;
-        match (&change.old, &change.new) {
+        match (of_flow(change.old.as_ref()), of_flow(change.new.as_ref())) {
             (Some(FlowRecord::Flow(old)), Some(FlowRecord::Flow(new))) => header(old, new)?,
             (Some(FlowRecord::Member(old)), Some(FlowRecord::Member(new))) => member(old, new)?,
             (Some(FlowRecord::Edge(_)), _) => rule(false, "a dependency never changes")?,
@@ -137,6 +137,13 @@ pub fn check_flow_changes(set: &FlowSet) -> Result<(), FlowViolation> {
         }
     }
     Ok(())
+}
+
+fn of_flow(record: Option<&Record>) -> Option<&FlowRecord> {
+    match record {
+        Some(Record::Flow(record)) => Some(record),
+        _ => None,
+    }
 }
 
 fn header(old: &Flow, new: &Flow) -> Result<(), FlowViolation> {

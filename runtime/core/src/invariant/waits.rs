@@ -3,11 +3,15 @@
 
 use super::Violation;
 use crate::command::{BUFFERED_SIGNALS_MAX, OPEN_WAITPOINTS_MAX};
+use crate::decision::ChangeSet;
+use crate::event::Fact;
 use crate::ids::ExecutionId;
-use crate::record::{CloseReason, Execution, Record, Suspension, WaitRecord, Waitpoint, WaitpointState, Waits};
+use crate::record::{
+    CloseReason, Execution, Record, RecordKey, Suspension, WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits,
+    WaitsMark,
+};
 use crate::state::LifecyclePhase;
 use crate::suspension::{BINDINGS_MAX, SignalEffect};
-use crate::wait_view::WaitChanges;
 use std::fmt::Debug;
 
 fn ensure(id: ExecutionId, holds: bool, rule: &'static str, found: &dyn Debug) -> Result<(), Violation> {
@@ -25,6 +29,8 @@ pub fn check_waits(waits: &Waits) -> Result<(), Violation> {
     let open = &waits.open_waitpoints;
     rule(open.iter().enumerate().all(|(at, id)| !open[..at].contains(id)), "an open waitpoint is listed once")?;
     rule(open.len() <= OPEN_WAITPOINTS_MAX, "open waitpoints are bounded")?;
+    let expiries = &waits.expiries;
+    rule(expiries.iter().all(|(id, _)| open.contains(id)), "only an open waitpoint runs out")?;
     let Some(suspension) = &waits.current else { return Ok(()) };
     let listed = |id| open.contains(id);
     let fits = suspension.waitpoints.iter().all(|bound| listed(&bound.waitpoint_id) == suspension.is_open());
@@ -117,6 +123,8 @@ pub fn check_waitpoint(waitpoint: &Waitpoint) -> Result<(), Violation> {
 pub fn check_waits_of(execution: &Execution, waits: Option<&Waits>) -> Result<(), Violation> {
     let rule = |holds, rule| ensure(execution.id, holds, rule, &(execution.vector(), waits));
     let vector = execution.vector();
+    let mark = waits.map(|waits| WaitsMark { due_at: waits.due_at() });
+    rule(execution.waits == mark, "an execution carries the next deadline of its waits")?;
     let open = waits.and_then(Waits::open);
     let suspended = vector.lifecycle_phase() == LifecyclePhase::Suspended;
     rule(open.is_some() == suspended, "a suspension is open exactly while suspended")?;
@@ -143,33 +151,51 @@ pub fn check_waits_of(execution: &Execution, waits: Option<&Waits>) -> Result<()
 /// # Errors
 ///
 /// The first rule that does not hold.
-pub fn check_wait_changes(changes: &WaitChanges) -> Result<(), Violation> {
-    for change in &changes.waits {
-        match &change.new {
-            WaitRecord::Waits(new) => {
+pub fn check_wait_changes(set: &ChangeSet) -> Result<(), Violation> {
+    for change in &set.changes {
+        match (&change.old, &change.new) {
+            (old, Some(Record::Wait(WaitRecord::Waits(new)))) => {
                 check_waits(new)?;
-                if let Some(WaitRecord::Waits(old)) = &change.old {
+                if let Some(Record::Wait(WaitRecord::Waits(old))) = old {
                     waits_step(old, new)?;
                 }
+                listed(set, old.as_ref(), new)?;
             }
-            WaitRecord::Waitpoint(new) => {
+            (old, Some(Record::Wait(WaitRecord::Waitpoint(new)))) => {
                 check_waitpoint(new)?;
-                if let Some(WaitRecord::Waitpoint(old)) = &change.old {
+                if let Some(Record::Wait(WaitRecord::Waitpoint(old))) = old {
                     waitpoint_step(old, new)?;
                 }
             }
-            WaitRecord::Signal(new) => {
-                ensure(new.execution_id, change.old.is_none(), "a signal never changes", &change.old)?;
+            (old, Some(Record::Wait(WaitRecord::Signal(new)))) => {
+                ensure(new.execution_id, old.is_none(), "a signal never changes", old)?;
             }
-            WaitRecord::SignalBytes(_)
-            | WaitRecord::SignalDedup(_)
-            | WaitRecord::SuspendDedup(_)
-            | WaitRecord::Suspended(_)
-            | WaitRecord::Keyring(_) => {}
+            _ => {}
         }
     }
-    told(changes)?;
-    ended(changes)
+    told(set)?;
+    ended(set)
+}
+
+/// The entry in the list of suspended executions moves with the suspension.
+fn listed(set: &ChangeSet, old: Option<&Record>, new: &Waits) -> Result<(), Violation> {
+    let old = match old {
+        Some(Record::Wait(WaitRecord::Waits(old))) => old.open().map(|suspension| suspension.created_at),
+        _ => None,
+    };
+    let new_entry = new.open().map(|suspension| suspension.created_at);
+    let entry = |since| RecordKey::from(WaitKey::Suspended(since, new.execution_id.uuid()));
+    let written = |since, present: bool| {
+        set.changes.iter().any(|change| change.key == entry(since) && change.new.is_some() == present)
+    };
+    let holds = match (old, new_entry) {
+        (None, None) => true,
+        (Some(before), Some(after)) if before == after => true,
+        (before, after) => {
+            before.is_none_or(|since| written(since, false)) && after.is_none_or(|since| written(since, true))
+        }
+    };
+    ensure(new.execution_id, holds, "a suspended execution is listed exactly while it is suspended", new)
 }
 
 fn waits_step(old: &Waits, new: &Waits) -> Result<(), Violation> {
@@ -211,38 +237,49 @@ fn waitpoint_step(old: &Waitpoint, new: &Waitpoint) -> Result<(), Violation> {
 }
 
 /// Every accepted signal that was evaluated is told once, with its effect.
-fn told(changes: &WaitChanges) -> Result<(), Violation> {
-    let accepted = changes.waits.iter().filter_map(|change| match &change.new {
-        WaitRecord::Signal(signal) if signal.signal_name != crate::suspension::TIMEOUT_SIGNAL_NAME => Some(signal),
+fn told(set: &ChangeSet) -> Result<(), Violation> {
+    let accepted = set.changes.iter().filter_map(|change| match &change.new {
+        Some(Record::Wait(WaitRecord::Signal(signal)))
+            if signal.signal_name != crate::suspension::TIMEOUT_SIGNAL_NAME =>
+        {
+            Some(signal)
+        }
         _ => None,
     });
     let mut expected = accepted.filter(|signal| signal.observed_effect != SignalEffect::BufferedForPendingWaitpoint);
-    let mut delivered = changes.delivered.iter();
+    let mut delivered = set.events.iter().flat_map(|event| {
+        event.facts.iter().filter_map(|fact| match fact {
+            Fact::SignalDelivered { signal_id, effect, .. } => Some((event.execution_id, *signal_id, *effect)),
+            _ => None,
+        })
+    });
     loop {
         match (expected.next(), delivered.next()) {
             (None, None) => return Ok(()),
             (Some(signal), Some(told)) => ensure(
                 signal.execution_id,
-                told.signal_id == signal.key.signal_id && told.effect == signal.observed_effect,
+                told == (signal.execution_id, signal.key.signal_id, signal.observed_effect),
                 "a delivery is told as it was",
-                told,
+                &told,
             )?,
             (Some(signal), None) => ensure(signal.execution_id, false, "a delivery is told", signal)?,
-            (None, Some(told)) => ensure(told.execution_id, false, "only a delivery is told", told)?,
+            (None, Some(told)) => ensure(told.0, false, "only a delivery is told", &told)?,
         }
     }
 }
 
 /// What ends an execution, or suspends it, leaves its waits in the same state.
-fn ended(changes: &WaitChanges) -> Result<(), Violation> {
-    for change in &changes.base.changes {
-        let Some(Record::Execution(execution)) = &change.new else { continue };
-        let waits = changes.waits.iter().find_map(|change| match &change.new {
-            WaitRecord::Waits(waits) if waits.execution_id == execution.id => Some(&**waits),
+fn ended(set: &ChangeSet) -> Result<(), Violation> {
+    let waits_of = |id: ExecutionId| {
+        set.changes.iter().find_map(|change| match &change.new {
+            Some(Record::Wait(WaitRecord::Waits(waits))) if waits.execution_id == id => Some(&**waits),
             _ => None,
-        });
-        if waits.is_some() {
-            check_waits_of(execution, waits)?;
+        })
+    };
+    for change in &set.changes {
+        let Some(Record::Execution(execution)) = &change.new else { continue };
+        if let Some(waits) = waits_of(execution.id) {
+            check_waits_of(execution, Some(waits))?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 use super::attempt::Attempt;
 use super::grant::Grant;
 use super::lease::Lease;
+use super::suspension::WaitsMark;
 use crate::capability::CapabilitySet;
 use crate::ids::{AttemptId, AttemptIndex, ExecutionId, FlowId, LaneId, LeaseEpoch, Namespace};
 use crate::policy::ExecutionPolicy;
@@ -159,6 +160,9 @@ pub struct Execution {
     pub result: Option<ResultRef>,
     /// How the worker encoded the result, opaque here.
     pub result_encoding: Option<String>,
+    /// What its waits say to whoever looks at the execution only; none until
+    /// it has waits.
+    pub waits: Option<WaitsMark>,
 }
 
 impl Execution {

@@ -31,7 +31,7 @@ pub use signal::{
 pub use suspend_dedup::{IssuedWaitpoint, SuspendDedup, SuspendDedupKey, SuspendDetails, SuspendOutcome};
 pub use suspension::{
     BoundWaitpoint, BufferedSummary, CloseReason, Closed, Requester, ResumePolicy, ResumeTarget, ResumeTrigger,
-    Suspended, Suspension, SuspensionReason, SuspensionTimeout, TimeoutBehavior, Waits,
+    Suspended, Suspension, SuspensionReason, SuspensionTimeout, TimeoutBehavior, Waits, WaitsMark,
 };
 pub use wait::{WaitKey, WaitRecord};
 pub use waitpoint::{Waitpoint, WaitpointState};

@@ -330,6 +330,8 @@ pub struct Waits {
     pub current: Option<Suspension>,
     /// Its waitpoints that are pending or active.
     pub open_waitpoints: Vec<WaitpointId>,
+    /// When those of them that are pending run out.
+    pub expiries: Vec<(WaitpointId, TimestampMs)>,
     /// Signals ever accepted for it.
     pub signal_count: u64,
     /// When a token was last refused.
@@ -339,7 +341,14 @@ pub struct Waits {
 impl Waits {
     /// Of an execution that waits for nothing yet.
     pub const fn new(execution_id: ExecutionId) -> Self {
-        Self { execution_id, current: None, open_waitpoints: Vec::new(), signal_count: 0, token_refused_at: None }
+        Self {
+            execution_id,
+            current: None,
+            open_waitpoints: Vec::new(),
+            expiries: Vec::new(),
+            signal_count: 0,
+            token_refused_at: None,
+        }
     }
 
     /// The suspension, while it goes on.
@@ -347,14 +356,18 @@ impl Waits {
         self.current.as_ref().filter(|suspension| suspension.is_open())
     }
 
-    /// When the deadline of the open suspension acts; its due index entry.
+    /// When the next of its deadlines acts: that of the open suspension, or
+    /// the expiry of a pending waitpoint.
     pub fn due_at(&self) -> Option<TimestampMs> {
-        self.open().and_then(|suspension| suspension.timeout).map(|timeout| timeout.at)
+        let suspension = self.open().and_then(|suspension| suspension.timeout).map(|timeout| timeout.at);
+        self.expiries.iter().map(|(_, at)| *at).chain(suspension).min()
     }
+}
 
-    /// Since when the execution is suspended; its entry in the list of
-    /// suspended executions.
-    pub fn suspended_since(&self) -> Option<TimestampMs> {
-        self.open().map(|suspension| suspension.created_at)
-    }
+/// What an execution carries of its [`Waits`], so that one that never waited
+/// is decided without looking for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct WaitsMark {
+    /// [`Waits::due_at`].
+    pub due_at: Option<TimestampMs>,
 }

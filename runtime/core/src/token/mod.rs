@@ -12,7 +12,7 @@ mod keyring;
 mod secret;
 
 pub use keyring::{KID_BYTES_MAX, Keyring, Kids, RingKey, Rotated, Seeded, VerifyingKid};
-pub use secret::{SECRET_BYTES_MAX, Secret};
+pub use secret::{SECRET_BYTES_MAX, Secret, SecretHex};
 
 use crate::ids::WaitpointId;
 use crate::time::TimestampMs;

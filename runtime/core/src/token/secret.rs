@@ -81,3 +81,26 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(<REDACTED>)")
     }
 }
+
+/// A secret in hexadecimal digits, as it is handed in. It shows itself to
+/// nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretHex(String);
+
+impl SecretHex {
+    /// Takes any text; whoever installs it checks it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The digits.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretHex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHex(..)")
+    }
+}

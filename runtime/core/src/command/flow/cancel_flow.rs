@@ -7,15 +7,15 @@
 //! before its turn comes is cancelled before it moves.
 
 use super::cascade::{Cascade, members_at};
-use super::view::{FlowView, Halt, Need};
+use super::view::{FlowView, Halt};
 use super::{DecideFlow, On};
 use crate::command::text;
 use crate::error::{EngineError, ValidationKind};
 use crate::ids::{ExecutionId, FlowId};
-use crate::record::RecordKey;
 use crate::record::flow::{CancellationPolicy, FlowCancellation, FlowKey, Ordinals, PendingCancels};
 use crate::state::{LifecyclePhase, StateVector};
 use crate::time::TimestampMs;
+use crate::view::Need;
 
 /// How long others may take to end the members of a flow cancelled by
 /// `cancel_flow_header` before the engine does.
@@ -110,7 +110,7 @@ fn cancel(
     let mut selected = Vec::new();
     let mut ordinals = Ordinals::default();
     if policy != CancellationPolicy::FlowOnly {
-        view.need(members.iter().map(|id| Need::Record(RecordKey::Execution(id.uuid()))))?;
+        view.need(members.iter().map(|id| Need::execution(*id)))?;
         for (ordinal, id) in members.iter().enumerate() {
             if view.find_execution(*id)?.is_some_and(|execution| selects(policy, execution.vector())) {
                 ordinals.insert(ordinal as u32);

@@ -19,7 +19,7 @@
 //! has members.
 
 use super::parking;
-use super::view::{FlowView, Halt, Need};
+use super::view::{FlowView, Halt};
 use crate::command::cancel_execution::CancelExecution;
 use crate::command::{CommandSource, Decide, FenceTriple, leasing};
 use crate::decision::{Context, Rejection};
@@ -29,8 +29,9 @@ use crate::ids::{ExecutionId, FlowId};
 use crate::record::flow::{
     Continuation, FlowKey, Member, OutEdge, PAGE_EDGES, PAGE_MEMBERS, PendingCancels, SiblingCancels, Work,
 };
-use crate::record::{BlobKey, BlobKind, RecordKey, ResultRef};
+use crate::record::{BlobKey, BlobKind, ResultRef};
 use crate::state::{AttemptLifecycle, TerminalOutcome};
+use crate::view::Need;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -166,7 +167,7 @@ impl<'v, 'a> Cascade<'v, 'a> {
         let Some(edge) = edges.first() else { return Err(super::view::missing(key, next)) };
         self.view.need(edges.iter().take(self.room()).flat_map(|edge| {
             let child = edge.downstream.uuid();
-            [Need::Flow(FlowKey::Member(self.flow_id, child)), Need::Record(RecordKey::Execution(child))]
+            [Need::flow(FlowKey::Member(self.flow_id, child)), Need::execution(edge.downstream)]
         }))?;
         if next + 1 < out_edges {
             self.work.push(Work::Resolve { upstream, next: next + 1, outcome });
@@ -275,7 +276,7 @@ impl<'v, 'a> Cascade<'v, 'a> {
             let key = FlowKey::InPage(self.flow_id, downstream.uuid(), slot / PAGE_EDGES);
             let page = self.view.find_in_page(key)?.ok_or_else(|| super::view::missing(key, downstream))?;
             let ahead = page.edges.iter().skip((slot % PAGE_EDGES) as usize);
-            self.view.need(ahead.map(|edge| Need::Record(RecordKey::Execution(edge.upstream.uuid()))))?;
+            self.view.need(ahead.map(|edge| Need::execution(edge.upstream)))?;
             let Some(edge) = page.edges.get((slot % PAGE_EDGES) as usize) else {
                 return Err(super::view::missing(key, slot));
             };
@@ -389,10 +390,10 @@ impl<'v, 'a> Cascade<'v, 'a> {
         self.pending.as_ref().is_some_and(|pending| pending.members.contains(ordinal))
     }
 
-    fn need_members(&self, members: &[ExecutionId]) -> Result<(), Halt> {
-        self.view.need(members.iter().flat_map(|id| {
-            [Need::Flow(FlowKey::Member(self.flow_id, id.uuid())), Need::Record(RecordKey::Execution(id.uuid()))]
-        }))
+    fn need_members(&mut self, members: &[ExecutionId]) -> Result<(), Halt> {
+        self.view.need(
+            members.iter().flat_map(|id| [Need::flow(FlowKey::Member(self.flow_id, id.uuid())), Need::execution(*id)]),
+        )
     }
 }
 
@@ -418,20 +419,20 @@ pub(super) fn upstreams(
     let staged = view.member(flow_id, downstream)?.inbound.staged();
     let pages: Vec<FlowKey> =
         (0..staged.div_ceil(PAGE_EDGES)).map(|page| FlowKey::InPage(flow_id, downstream.uuid(), page)).collect();
-    view.need(pages.iter().map(|key| Need::Flow(*key)))?;
+    view.need(pages.iter().map(|key| Need::flow(*key)))?;
     let mut upstreams = BTreeSet::new();
     for key in pages {
         let page = view.find_in_page(key)?.ok_or_else(|| super::view::missing(key, downstream))?;
         upstreams.extend(page.edges.iter().map(|edge| edge.upstream));
     }
-    view.need(upstreams.iter().map(|id| Need::Record(RecordKey::Execution(id.uuid()))))?;
+    view.need(upstreams.iter().map(|id| Need::execution(*id)))?;
     Ok(upstreams)
 }
 
 /// The members with these ordinals.
 pub(super) fn members_at(view: &mut FlowView<'_>, flow_id: FlowId, ordinals: &[u32]) -> Result<Vec<ExecutionId>, Halt> {
     let key = |ordinal: &u32| FlowKey::MemberPage(flow_id, ordinal / PAGE_MEMBERS);
-    view.need(ordinals.iter().map(|ordinal| Need::Flow(key(ordinal))))?;
+    view.need(ordinals.iter().map(|ordinal| Need::flow(key(ordinal))))?;
     let mut members = Vec::with_capacity(ordinals.len());
     for ordinal in ordinals {
         let page = view.find_member_page(key(ordinal))?.ok_or_else(|| super::view::missing(key(ordinal), ordinal))?;

@@ -2,27 +2,32 @@
 //! rule, framed by what the flow asks for before and after it.
 
 use super::cascade::{self, Cascade};
-use super::view::{FlowView, Halt, Need};
+use super::view::{FlowView, Halt};
 use super::{On, parking};
-use crate::command::{Command, CommandSource, Delayed, Replayed, Reply};
+use crate::command::{CommandSource, Delayed, Replayed, Reply};
 use crate::decision::{Context, Rejection};
 use crate::error::StateKind;
 use crate::ids::{ExecutionId, FlowId};
 use crate::record::Execution;
 use crate::record::flow::{FlowKey, Work};
 use crate::state::{PublicState, TerminalOutcome};
+use crate::view::View;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Decides a command on an execution.
-pub(super) fn decide(command: &Command, view: &mut FlowView<'_>, on: &On<'_>) -> Result<Reply, Halt> {
-    view.need(command.keys().into_iter().map(Need::Record))?;
-    let before = view.find_execution(command.execution_id())?;
+/// Decides a command on an execution by its own rule.
+pub(in crate::command) fn decide(
+    id: ExecutionId,
+    view: &mut FlowView<'_>,
+    on: &On<'_>,
+    rule: impl FnOnce(&mut View<'_>) -> Result<Reply, Rejection>,
+) -> Result<Reply, Halt> {
+    let before = view.find_execution(id)?;
     let member_of = before.as_ref().and_then(|execution| execution.flow_id);
     if let (Some(execution), Some(flow_id)) = (&before, member_of) {
         cancel_first(view, on, execution, flow_id)?;
     }
-    let mut result = command.rule(&mut view.view, on.context);
+    let mut result = rule(&mut view.view);
     if let (Ok(reply), Some(execution), Some(flow_id)) = (&mut result, &before, member_of) {
         match reply {
             Reply::WaitChildren(delayed) => wait_for_dependencies(view, on, flow_id, delayed)?,
@@ -131,7 +136,7 @@ fn follow_ends(view: &mut FlowView<'_>, on: &On<'_>) -> Result<(), Halt> {
 }
 
 /// Moves the counts of flows along with their members.
-pub(super) fn count(view: &mut FlowView<'_>, context: &Context) -> Result<(), Halt> {
+pub(in crate::command) fn count(view: &mut FlowView<'_>, context: &Context) -> Result<(), Halt> {
     let mut moves: BTreeMap<FlowId, Vec<(Option<PublicState>, PublicState)>> = BTreeMap::new();
     for (old, new) in view.changed_executions() {
         let stood = |execution: &Arc<Execution>| execution.vector().public_state();

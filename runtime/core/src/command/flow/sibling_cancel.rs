@@ -4,11 +4,11 @@
 //! The engine works the list off by itself; both remain for callers that
 //! cancel by hand.
 
-use super::view::{FlowView, Halt, Need};
+use super::view::{FlowView, Halt};
 use super::{DecideFlow, On};
 use crate::ids::{ExecutionId, FlowId};
-use crate::record::RecordKey;
 use crate::record::flow::FlowKey;
+use crate::view::Need;
 
 /// Arguments of `drain_sibling_cancel_group`. Never refused.
 #[derive(Clone, Debug)]
@@ -103,7 +103,7 @@ impl DecideFlow for ReconcileSiblingCancelGroup {
             view.delete(key);
             return Ok(ReconcileOutcome::SremmedStale);
         }
-        view.need(group.members.iter().map(|id| Need::Record(RecordKey::Execution(id.uuid()))))?;
+        view.need(group.members.iter().map(|id| Need::execution(*id)))?;
         for id in &group.members {
             if view.find_execution(*id)?.is_some_and(|execution| !execution.vector().is_terminal()) {
                 return Ok(ReconcileOutcome::NoOp);

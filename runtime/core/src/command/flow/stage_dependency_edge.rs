@@ -1,13 +1,14 @@
 //! `stage_dependency_edge`: one more dependency of the graph. Nothing waits
 //! for it before it is applied.
 
-use super::view::{FlowView, Halt, Need, missing};
+use super::view::{FlowView, Halt, missing};
 use super::{DecideFlow, On};
 use crate::command::text;
 use crate::error::{ConflictKind, StateKind};
 use crate::flow::{CYCLE_SEARCH_NODES_MAX, Reach, check_dependency_kind, check_edges, check_revision, reaches};
 use crate::ids::{EdgeId, ExecutionId, FlowId};
 use crate::record::flow::{Edge, FlowKey, InEdge, InPage, OutEdge, OutPage, PAGE_EDGES};
+use crate::view::Need;
 
 /// Arguments of `stage_dependency_edge`.
 ///
@@ -54,14 +55,14 @@ pub(super) fn data_ref(reference: Option<&str>) -> Option<String> {
 fn downstreams(view: &mut FlowView<'_>, flow_id: FlowId, layer: &[ExecutionId]) -> Result<Vec<ExecutionId>, Halt> {
     // Most members have one page, so asking for it along saves a round.
     view.need(layer.iter().flat_map(|id| {
-        [FlowKey::Member(flow_id, id.uuid()), FlowKey::OutPage(flow_id, id.uuid(), 0)].map(Need::Flow)
+        [FlowKey::Member(flow_id, id.uuid()), FlowKey::OutPage(flow_id, id.uuid(), 0)].map(Need::flow)
     }))?;
     let mut pages = Vec::new();
     for id in layer {
         let count = view.member(flow_id, *id)?.out_edges.div_ceil(PAGE_EDGES);
         pages.extend((0..count).map(|page| FlowKey::OutPage(flow_id, id.uuid(), page)));
     }
-    view.need(pages.iter().map(|key| Need::Flow(*key)))?;
+    view.need(pages.iter().map(|key| Need::flow(*key)))?;
     let mut found = Vec::new();
     for key in pages {
         let page = view.find_out_page(key)?.ok_or_else(|| missing(key, flow_id))?;

@@ -1,7 +1,11 @@
-//! The overlay a step of a flow works on: the execution overlay, the records
-//! of the flow, and the list of what had to be loaded first.
+//! The overlay a step of a flow works on: the overlay of commands, with the
+//! records of flows, and a way to stop where something has to be loaded.
+//!
+//! A walk over a graph goes on from what it finds, so unlike a rule over a few
+//! named records it stops at the first thing that is missing, after asking for
+//! everything that it knows to need next.
 
-use crate::decision::{ChangeSet, Rejection};
+use crate::decision::Rejection;
 use crate::error::{ConflictKind, ContentionKind, EngineError, Entity, StateKind};
 use crate::ids::{ExecutionId, FlowId};
 use crate::record::flow::{
@@ -9,51 +13,14 @@ use crate::record::flow::{
     SiblingCancels,
 };
 use crate::record::{Blob, BlobKey, Execution, Record, RecordKey};
-use crate::view::{Source, View};
-use std::collections::{HashMap, HashSet};
+use crate::view::{Need, Source, View};
 use std::sync::Arc;
-
-/// Something that must be in memory before a decision can be made.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Need {
-    /// A record of an execution.
-    Record(RecordKey),
-    /// A record of a flow.
-    Flow(FlowKey),
-    /// Bytes beside an execution.
-    Blob(BlobKey),
-}
-
-/// Where current records of flows come from.
-///
-/// A walk over a graph finds out on the way what it needs, so a decision may
-/// come back asking for more; made again with that loaded, it comes to the
-/// same point and further.
-pub trait FlowSource: Source {
-    /// Whether it is known, be it as absent.
-    fn is_loaded(&self, need: &Need) -> bool;
-    /// The current version of a record.
-    fn flow_record(&self, key: &FlowKey) -> Option<FlowRecord>;
-    /// Bytes beside an execution.
-    fn blob(&self, key: &BlobKey) -> Option<Blob>;
-}
-
-/// One record of a flow before and after.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FlowChange {
-    /// Which record.
-    pub key: FlowKey,
-    /// Before; none when it did not exist.
-    pub old: Option<FlowRecord>,
-    /// After; none when it is deleted.
-    pub new: Option<FlowRecord>,
-}
 
 /// Why a step stopped.
 #[derive(Clone, Debug)]
 pub enum Halt {
-    /// More has to be loaded.
-    Needs(Vec<Need>),
+    /// Something has to be loaded; the overlay knows what.
+    Missing,
     /// It is refused.
     Refused(Rejection),
 }
@@ -70,36 +37,11 @@ macro_rules! halts {
 
 halts!(Rejection, EngineError, StateKind, ConflictKind, ContentionKind);
 
-/// Everything that was staged and looked at.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct FlowSet {
-    /// Executions, blobs and events.
-    pub changes: ChangeSet,
-    /// Records of flows, each at most once.
-    pub flows: Vec<FlowChange>,
-}
-
-impl FlowSet {
-    /// Whether nothing would be written.
-    pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.flows.is_empty()
-    }
-
-    /// How many rows or keys it writes.
-    pub fn rows(&self) -> usize {
-        self.changes.rows() + self.flows.len()
-    }
-}
-
 /// An overlay for the time of one step.
 pub struct FlowView<'a> {
-    source: &'a dyn FlowSource,
-    /// Executions, blobs and events.
-    pub(super) view: View<'a>,
-    flows: Vec<FlowChange>,
-    position: HashMap<FlowKey, usize>,
-    touched: HashSet<FlowKey>,
-    /// Bytes of blobs staged by this overlay.
+    /// All records, blobs and events.
+    pub(in crate::command) view: View<'a>,
+    /// Bytes of blobs staged by this step.
     pub(super) blob_bytes: usize,
 }
 
@@ -123,54 +65,38 @@ macro_rules! finders {
 }
 
 impl<'a> FlowView<'a> {
-    /// An overlay without changes.
-    pub fn new(source: &'a dyn FlowSource) -> Self {
-        Self {
-            source,
-            view: View::new(source),
-            flows: Vec::new(),
-            position: HashMap::new(),
-            touched: HashSet::new(),
-            blob_bytes: 0,
-        }
-    }
-
-    /// What was staged, and which records were looked at.
-    pub fn finish(self) -> (FlowSet, Vec<RecordKey>, Vec<FlowKey>) {
-        let (changes, touched) = self.view.finish();
-        let flows = self.flows.into_iter().filter(|change| change.old != change.new).collect();
-        let mut touched_flows: Vec<FlowKey> = self.touched.into_iter().collect();
-        touched_flows.sort_unstable();
-        (FlowSet { changes, flows }, touched, touched_flows)
+    /// A step within a decision.
+    pub(in crate::command) fn new(source: &'a dyn Source) -> Self {
+        Self { view: View::new(source), blob_bytes: 0 }
     }
 
     /// How many rows the step writes so far.
     pub(super) fn rows(&self) -> usize {
-        self.view.staged_set().rows() + self.flows.len()
+        self.view.staged_set().rows()
     }
 
     /// Asks for everything that is not loaded, all at once.
     ///
     /// # Errors
     ///
-    /// What is missing.
-    pub(super) fn need(&self, needs: impl IntoIterator<Item = Need>) -> Result<(), Halt> {
-        let mut missing: Vec<Need> = needs.into_iter().filter(|need| !self.source.is_loaded(need)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        missing.sort_unstable();
-        missing.dedup();
-        Err(Halt::Needs(missing))
+    /// That something is missing.
+    pub(super) fn need(&mut self, needs: impl IntoIterator<Item = Need>) -> Result<(), Halt> {
+        self.view.expect(needs);
+        self.go_on()
+    }
+
+    const fn go_on(&self) -> Result<(), Halt> {
+        if self.view.is_missing_something() { Err(Halt::Missing) } else { Ok(()) }
     }
 
     fn get(&mut self, key: FlowKey) -> Result<Option<FlowRecord>, Halt> {
-        self.need([Need::Flow(key)])?;
-        self.touched.insert(key);
-        Ok(match self.position.get(&key) {
-            Some(&at) => self.flows[at].new.clone(),
-            None => self.source.flow_record(&key),
-        })
+        let found = self.view.get(&RecordKey::Flow(key));
+        self.go_on()?;
+        match found {
+            None => Ok(None),
+            Some(Record::Flow(record)) => Ok(Some(record)),
+            Some(other) => Err(EngineError::corruption(key.kind(), "key", other.key().kind()).into()),
+        }
     }
 
     finders! {
@@ -224,8 +150,9 @@ impl<'a> FlowView<'a> {
 
     /// An execution, or none.
     pub(super) fn find_execution(&mut self, id: ExecutionId) -> Result<Option<Arc<Execution>>, Halt> {
-        self.need([Need::Record(RecordKey::Execution(id.uuid()))])?;
-        Ok(self.view.find_execution(id))
+        let found = self.view.find_execution(id);
+        self.go_on()?;
+        Ok(found)
     }
 
     /// An execution.
@@ -239,12 +166,9 @@ impl<'a> FlowView<'a> {
 
     /// Bytes beside an execution, as this step leaves them.
     pub(super) fn blob(&mut self, key: BlobKey) -> Result<Option<Blob>, Halt> {
-        let staged = self.view.staged_set().blobs.iter().rev().find(|write| write.key == key);
-        if let Some(write) = staged {
-            return Ok(write.bytes.clone());
-        }
-        self.need([Need::Blob(key)])?;
-        Ok(self.source.blob(&key))
+        let found = self.view.blob(key);
+        self.go_on()?;
+        Ok(found)
     }
 
     /// Stages bytes beside an execution.
@@ -253,26 +177,16 @@ impl<'a> FlowView<'a> {
         self.view.put_blob(key, Some(bytes));
     }
 
-    /// Stages a record.
+    /// Stages a record. What is not in memory is new: whatever is changed was
+    /// looked at before, or another record says that it does not exist.
     pub(super) fn put(&mut self, record: impl Into<FlowRecord>) {
         let record = record.into();
-        self.set(record.key(), Some(record));
+        self.view.set_proven(RecordKey::Flow(record.key()), Some(Record::Flow(record)));
     }
 
     /// Stages the deletion of a record.
     pub(super) fn delete(&mut self, key: FlowKey) {
-        self.set(key, None);
-    }
-
-    fn set(&mut self, key: FlowKey, new: Option<FlowRecord>) {
-        self.touched.insert(key);
-        if let Some(&at) = self.position.get(&key) {
-            self.flows[at].new = new;
-            return;
-        }
-        let old = self.source.flow_record(&key);
-        self.position.insert(key, self.flows.len());
-        self.flows.push(FlowChange { key, old, new });
+        self.view.set_proven(RecordKey::Flow(key), None);
     }
 
     /// Executions that this step changed, before and after.
