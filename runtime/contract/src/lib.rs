@@ -38,8 +38,7 @@ pub use reads::{
 };
 pub use suspension::{
     DEFAULT_HMAC_GRACE_MS, ListPendingWaitpoints, PartitionRotation, PendingWaitpointPage, ResumeSignal,
-    RotateWaitpointHmacSecret, SecretHex, SeedWaitpointHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage,
-    Suspension, WaitpointTokenRead,
+    RotateHmacSecret, SeedHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage, Suspension, WaitpointTokenRead,
 };
 pub use work::{CREDITS_MAX, POLL_WAIT_MAX, PollTasks, Task, Work};
 
@@ -60,11 +59,12 @@ pub use leasehold_core::command::{
 };
 pub use leasehold_core::error::EngineError;
 pub use leasehold_core::handle::Handle;
+pub use leasehold_core::token::SecretHex;
 
 /// Result of an engine call.
 pub type EngineResult<T> = Result<T, EngineError>;
 
 /// Everything an engine does.
-pub trait Engine: Executions + Leases + Reads + Maintenance + Work {}
+pub trait Engine: Executions + Leases + Suspension + Flows + Reads + Maintenance + Work {}
 
-impl<T: Executions + Leases + Reads + Maintenance + Work + ?Sized> Engine for T {}
+impl<T: Executions + Leases + Suspension + Flows + Reads + Maintenance + Work + ?Sized> Engine for T {}

@@ -4,10 +4,7 @@
 mod args;
 mod views;
 
-pub use args::{
-    DEFAULT_HMAC_GRACE_MS, ListPendingWaitpoints, RotateWaitpointHmacSecret, SecretHex, SeedWaitpointHmacSecret,
-    SuspendArgs,
-};
+pub use args::{DEFAULT_HMAC_GRACE_MS, ListPendingWaitpoints, RotateHmacSecret, SeedHmacSecret, SuspendArgs};
 pub use views::{
     PartitionRotation, PendingWaitpointPage, ResumeSignal, SuspendOutcome, SuspendedPage, WaitpointTokenRead,
 };
@@ -111,16 +108,13 @@ pub trait Suspension: Send + Sync {
     /// had none; `same_secret` says whether the secret given is the one in use
     /// everywhere. The first partition's refusal is the answer when one
     /// refuses; the others are seeded all the same.
-    async fn seed_waitpoint_hmac_secret(&self, args: SeedWaitpointHmacSecret) -> EngineResult<Seeded>;
+    async fn seed_waitpoint_hmac_secret(&self, args: SeedHmacSecret) -> EngineResult<Seeded>;
 
     /// Makes another key current in every partition and lets the one before
     /// verify for `grace_ms` more. An outcome per partition, by its number; a
     /// partition that fails does not keep the others from it. Repeating it is
     /// safe.
-    async fn rotate_waitpoint_hmac_secret_all(
-        &self,
-        args: RotateWaitpointHmacSecret,
-    ) -> EngineResult<Vec<PartitionRotation>>;
+    async fn rotate_waitpoint_hmac_secret_all(&self, args: RotateHmacSecret) -> EngineResult<Vec<PartitionRotation>>;
 
     /// Which keys mint and verify in one partition; never their secrets.
     async fn list_waitpoint_hmac_kids(&self, partition: Partition) -> EngineResult<Kids>;

@@ -84,13 +84,9 @@ mod tests {
 
     #[test]
     fn a_page_ends_before_it_has_too_many_dependencies_but_not_before_its_first_member() {
-        for (inbound, count) in [
-            (vec![], 0),
-            (vec![0, 1, 2], 3),
-            (vec![50_000, 1], 1),
-            (vec![9_999, 1, 1], 2),
-            (vec![1, 50_000], 1),
-        ] {
+        for (inbound, count) in
+            [(vec![], 0), (vec![0, 1, 2], 3), (vec![50_000, 1], 1), (vec![9_999, 1, 1], 2), (vec![1, 50_000], 1)]
+        {
             assert_eq!(fitting(inbound.iter().copied()), count, "{inbound:?}");
         }
     }

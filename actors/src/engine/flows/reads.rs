@@ -80,8 +80,7 @@ impl EngineHandle {
             }
         };
         ids.sort_unstable();
-        let edges: Vec<Arc<Edge>> =
-            self.read_named(OP, home, ids.iter().map(|id| FlowKey::Edge(flow_id, *id))).await?;
+        let edges: Vec<Arc<Edge>> = self.read_named(OP, home, ids.iter().map(|id| FlowKey::Edge(flow_id, *id))).await?;
         Ok(edges.iter().map(|found| edge(found)).collect())
     }
 
@@ -97,11 +96,16 @@ impl EngineHandle {
             return Err(EngineError::invalid_input(format!("cursor {stranger} is not in partition {partition}")));
         }
         let backend = &self.env.backend;
-        let page = paging::page(cursor, limit, |flow: &Arc<Flow>| flow.flow_id, |after, limit| async move {
-            let after = after.map(|id| RecordKey::Flow(FlowKey::Flow(id)));
-            let records = backend.scan_kept(index, KeptKind::Flow, after.as_ref(), limit).await?;
-            records.into_iter().map(header).collect::<Result<Vec<_>, _>>().map_err(StoreError::Corrupt)
-        });
+        let page = paging::page(
+            cursor,
+            limit,
+            |flow: &Arc<Flow>| flow.flow_id,
+            |after, limit| async move {
+                let after = after.map(|id| RecordKey::Flow(FlowKey::Flow(id)));
+                let records = backend.scan_kept(index, KeptKind::Flow, after.as_ref(), limit).await?;
+                records.into_iter().map(header).collect::<Result<Vec<_>, _>>().map_err(StoreError::Corrupt)
+            },
+        );
         let (flows, next_cursor) = page.await.map_err(self.store_failed(OP))?;
         let keys: Vec<RecordKey> = flows.iter().map(|flow| FlowKey::Summary(flow.flow_id).into()).collect();
         let summaries = self.read(OP, index, &keys).await?;

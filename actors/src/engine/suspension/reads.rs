@@ -84,12 +84,8 @@ impl EngineHandle {
         };
         let waitpoints: Vec<Arc<Waitpoint>> =
             records.map(|(key, record)| named(key, record)).collect::<Result<_, _>>()?;
-        let mut page = wait_lists::list_pending_waitpoints(
-            &waits,
-            waitpoints.iter().map(Arc::as_ref),
-            args.after,
-            args.limit,
-        );
+        let mut page =
+            wait_lists::list_pending_waitpoints(&waits, waitpoints.iter().map(Arc::as_ref), args.after, args.limit);
         // One that closed between the two reads must not end the list early.
         if more && page.next_cursor.is_none() {
             page.next_cursor = page.entries.last().map(|entry| entry.waitpoint_id);
@@ -110,9 +106,8 @@ impl EngineHandle {
         }
         let backend = &self.env.backend;
         let page = paging::page(cursor, limit, place, |after, limit| async move {
-            let after = after.map(|after| {
-                RecordKey::Wait(WaitKey::Suspended(after.suspended_at_ms, after.execution_id.uuid()))
-            });
+            let after = after
+                .map(|after| RecordKey::Wait(WaitKey::Suspended(after.suspended_at_ms, after.execution_id.uuid())));
             let records = backend.scan_kept(index, KeptKind::Suspended, after.as_ref(), limit).await?;
             records.into_iter().map(suspended).collect::<Result<Vec<_>, _>>().map_err(StoreError::Corrupt)
         });

@@ -6,7 +6,7 @@ use leasehold_core::ids::{AttemptIndex, ExecutionId, SuspensionId, WaitpointId};
 use leasehold_core::record::{Requester, ResumePolicy, SuspensionReason, TimeoutBehavior};
 use leasehold_core::suspension::{ResumeCondition, WaitpointBinding};
 use leasehold_core::time::TimestampMs;
-use std::fmt;
+use leasehold_core::token::SecretHex;
 
 /// How long a key verifies after another one has become current, unless an
 /// operator says otherwise: a day.
@@ -147,35 +147,13 @@ pub struct ListPendingWaitpoints {
     pub limit: Option<usize>,
 }
 
-/// A secret as a caller writes it; never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretHex(String);
-
-impl SecretHex {
-    /// Takes any text; the key ring judges it.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretHex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHex(<REDACTED>)")
-    }
-}
-
 /// Arguments of `seed_waitpoint_hmac_secret`.
 ///
 /// Refused with `invalid_input` (`secret_hex must be 64 hex characters
 /// (256-bit secret)`, `kid must be non-empty`, or another key is current) and
 /// `invalid_kid`.
 #[derive(Clone, Debug)]
-pub struct SeedWaitpointHmacSecret {
+pub struct SeedHmacSecret {
     /// The key's id.
     pub kid: String,
     /// 64 hexadecimal digits.
@@ -187,7 +165,7 @@ pub struct SeedWaitpointHmacSecret {
 /// A partition refuses with `invalid_kid`, `invalid_secret_hex`,
 /// `invalid_grace_ms` and `rotation_conflict`.
 #[derive(Clone, Debug)]
-pub struct RotateWaitpointHmacSecret {
+pub struct RotateHmacSecret {
     /// The id of the key that becomes current.
     pub new_kid: String,
     /// An even number of hexadecimal digits.
@@ -240,13 +218,5 @@ mod tests {
         assert_eq!(command.continuation_metadata_pointer.as_deref(), Some("step-2"));
         assert_eq!(command.idempotency_key.as_deref(), Some("once"));
         assert_eq!(plain().with_waitpoints(vec![waitpoint(3)]).waitpoints, [waitpoint(3)]);
-    }
-
-    #[test]
-    fn a_secret_never_shows() {
-        let args = SeedWaitpointHmacSecret { kid: "k1".into(), secret_hex: SecretHex::new("c0ffee") };
-        let shown = format!("{args:?}");
-        assert!(shown.contains("k1") && !shown.contains("c0ffee"), "{shown}");
-        assert_eq!(args.secret_hex.reveal(), "c0ffee");
     }
 }
