@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// What became of one candidate.
 enum One {
     /// It is decided: the task, if there is one, waits for this commit.
-    Decided(Option<Task>, u64),
+    Decided(Option<Box<Task>>, u64),
     /// Records were missing and have been asked for.
     Missing,
 }
@@ -90,7 +90,7 @@ impl State {
             match self.claim_one(id, &request) {
                 One::Decided(task, waits_for) => {
                     commit = commit.max(waits_for);
-                    tasks.extend(task);
+                    tasks.extend(task.map(|task| *task));
                 }
                 One::Missing => later.push(id),
             }
@@ -131,7 +131,7 @@ impl State {
         };
         match outcome {
             Ok(Reply::Claim(ClaimOutcome::Claimed(claimed))) => {
-                let task = self.hot.execution(id).map(|execution| task(execution, *claimed, payload));
+                let task = self.hot.execution(id).map(|execution| Box::new(task(execution, *claimed, payload)));
                 return One::Decided(task, commit);
             }
             // A candidate that is not claimable does not stand in a window
