@@ -2,9 +2,55 @@
 
 use crate::time::PartitionClock;
 use leasehold_backend::{Backend, Clock, Entropy, Hinter};
+use leasehold_core::command::SeedWaitpointHmacSecret;
+use leasehold_core::command::flow::Limits;
 use leasehold_core::partition::PartitionConfig;
+use leasehold_core::token::SecretHex;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The first key of a partition's key ring. Once there is one, only a rotation
+/// changes it.
+#[derive(Clone, Debug)]
+pub enum WaitpointKey {
+    /// A random one, made and stored when the first token is minted.
+    Generated,
+    /// This one.
+    Configured {
+        /// Its id.
+        kid: String,
+        /// 64 hexadecimal digits.
+        secret_hex: SecretHex,
+    },
+    /// None: tokens are minted once somebody has installed a key.
+    Absent,
+}
+
+/// The id of a key that was generated.
+pub const GENERATED_KID: &str = "k1";
+
+impl WaitpointKey {
+    /// The command that installs it.
+    pub fn seed(&self, partition: u16, entropy: &dyn Entropy) -> Option<SeedWaitpointHmacSecret> {
+        match self {
+            Self::Generated => {
+                let bytes = [entropy.bytes(), entropy.bytes()].concat();
+                let mut digits = String::with_capacity(64);
+                for byte in bytes {
+                    // Writing to a string cannot fail.
+                    let _ = write!(digits, "{byte:02x}");
+                }
+                let (kid, secret_hex) = (GENERATED_KID.to_owned(), SecretHex::new(digits));
+                Some(SeedWaitpointHmacSecret { partition, kid, secret_hex })
+            }
+            Self::Configured { kid, secret_hex } => {
+                Some(SeedWaitpointHmacSecret { partition, kid: kid.clone(), secret_hex: secret_hex.clone() })
+            }
+            Self::Absent => None,
+        }
+    }
+}
 
 /// Sizes, times and switches of an engine.
 #[derive(Clone, Debug)]
@@ -42,6 +88,11 @@ pub struct EngineOptions {
     pub claim_batch: u32,
     /// Rows one commit writes for one partition at most.
     pub commit_rows: usize,
+    /// How far one step of a flow goes before the rest is left to the next.
+    pub step_limits: Limits,
+    /// The key that tokens of waitpoints are minted with where a partition has
+    /// none.
+    pub waitpoint_key: WaitpointKey,
     /// Partitions merged into one commit at most.
     pub commit_parts: usize,
     /// How often the inbox is looked into without a hint, where there are
@@ -70,6 +121,8 @@ impl Default for EngineOptions {
             command_deadline: Duration::from_secs(30),
             claim_batch: 16,
             commit_rows: 4096,
+            step_limits: Limits::DEFAULT,
+            waitpoint_key: WaitpointKey::Generated,
             commit_parts: 1024,
             inbox_sweep_every: Duration::from_millis(1500),
             event_buffer: 4096,

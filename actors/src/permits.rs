@@ -47,7 +47,11 @@ pub fn class(command: &Command) -> Class {
         | Command::FailExecution(_)
         | Command::UpdateProgress(_)
         | Command::Delay(_)
-        | Command::WaitChildren(_) => Class::Holder,
+        | Command::WaitChildren(_)
+        | Command::CreateWaitpoint(_)
+        | Command::Suspend(_)
+        | Command::DeliverSignal(_)
+        | Command::DeliverApprovalSignal(_) => Class::Holder,
         Command::CancelExecution(args) if args.source.is_worker() => Class::Holder,
         _ => Class::Outside,
     }

@@ -7,7 +7,7 @@ use crate::partition::{ClaimRequest, PartitionHandle, PartitionMsg, Submit};
 use crate::permits::{self, NamespacePermits};
 use crate::routes::Routes;
 use leasehold_contract::{EngineResult, Task};
-use leasehold_core::command::{Command, Operation, Reply};
+use leasehold_core::command::{Command, Operation, Reply, Subject};
 use leasehold_core::error::{BugKind, EngineError};
 use leasehold_core::ids::{ExecutionId, RequestId};
 use leasehold_core::state::PublicState;
@@ -69,6 +69,15 @@ impl Router {
         self.inner.env.time.now()
     }
 
+    /// Where a command is decided.
+    pub fn partition_of(&self, command: &Command) -> u16 {
+        match command.subject() {
+            Subject::Execution(id) => id.partition(),
+            Subject::Flow(id) => self.inner.env.options.partitions.of_flow(id),
+            Subject::Partition(partition) => partition,
+        }
+    }
+
     fn enter(&self) -> UnderWay<'_> {
         self.inner.under_way.fetch_add(1, Ordering::AcqRel);
         UnderWay(&self.inner)
@@ -84,7 +93,7 @@ impl Router {
     fn admit(&self, command: &Command) -> EngineResult<permits::Class> {
         let class = permits::class(command);
         if class == permits::Class::Outside && self.inner.draining.load(Ordering::Acquire) {
-            let partition = command.execution_id().partition();
+            let partition = self.partition_of(command);
             return Err(EngineError::PartitionUnavailable { partition, retry_after_ms: 1000 });
         }
         if command.grows() && self.inner.env.backend.is_full() {
@@ -141,7 +150,7 @@ impl Router {
         let under_way: Vec<_> = commands.iter().map(|_| self.enter()).collect();
         let Some((first, _)) = commands.first() else { return Ok(Vec::new()) };
         let class = self.admit(first)?;
-        let (partition, count) = (first.execution_id().partition(), self.inner.routes.count());
+        let (partition, count) = (self.partition_of(first), self.inner.routes.count());
         if partition >= count && matches!(first, Command::CreateExecution(_)) {
             let detail = format!("execution_id: no partition {partition}, there are {count}");
             return Err(EngineError::invalid_input(detail));
@@ -177,7 +186,7 @@ impl Router {
         let count = commands.len();
         let mut by_partition: BTreeMap<u16, Vec<_>> = BTreeMap::new();
         for (index, command) in commands.into_iter().enumerate() {
-            by_partition.entry(command.0.execution_id().partition()).or_default().push((index, command));
+            by_partition.entry(self.partition_of(&command.0)).or_default().push((index, command));
         }
         let mut answers: Vec<Option<EngineResult<Reply>>> = (0..count).map(|_| None).collect();
         let mut waiting = Vec::with_capacity(count);

@@ -90,6 +90,11 @@ impl Slot {
         self.lock().commit
     }
 
+    /// Rows staged for the next commit so far.
+    pub fn rows(&self) -> usize {
+        self.lock().staged.rows()
+    }
+
     /// The ownership epoch.
     pub fn epoch(&self) -> u64 {
         self.lock().epoch

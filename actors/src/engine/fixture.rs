@@ -7,7 +7,7 @@ use leasehold_core::command::{
 };
 use leasehold_core::decision::Context;
 use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, WorkerId, WorkerInstanceId};
-use leasehold_core::record::{Execution, Holder, Record, RecordKey};
+use leasehold_core::record::{Blob, BlobKey, Execution, Holder, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use leasehold_core::view::Source;
 use std::collections::{BTreeMap, HashMap};
@@ -18,15 +18,19 @@ use uuid::Uuid;
 struct Records(HashMap<RecordKey, Record>);
 
 impl Source for Records {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.0.get(key).cloned()
+    fn find(&self, key: &RecordKey) -> Option<Option<Record>> {
+        Some(self.0.get(key).cloned())
+    }
+
+    fn find_blob(&self, _key: &BlobKey) -> Option<Option<Blob>> {
+        Some(None)
     }
 }
 
 impl Records {
     fn apply(&mut self, now: i64, command: &Command) -> Reply {
         let context = Context { now: TimestampMs(now), random: 0.5, promised_until: None };
-        let decision = decide(command, self, &context);
+        let decision = decide(command, self, &context).decided().unwrap();
         let reply = decision.outcome.unwrap();
         for change in decision.changes.changes {
             match change.new {
@@ -38,7 +42,7 @@ impl Records {
     }
 
     fn execution(&self) -> Arc<Execution> {
-        self.record(&RecordKey::Execution(id().uuid())).unwrap().as_execution().unwrap().clone()
+        self.0[&RecordKey::Execution(id().uuid())].as_execution().unwrap().clone()
     }
 }
 

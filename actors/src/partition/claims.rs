@@ -2,15 +2,23 @@
 //! handing them out once that is durable.
 
 use super::release::Release;
-use super::state::{Parked, State, group_of};
+use super::state::{Parked, State, Tried, group_of};
 use super::{ClaimRequest, ClaimSink};
 use leasehold_backend::ReadyGroup;
 use leasehold_contract::Task;
-use leasehold_core::command::{Claim, ClaimOutcome, ClaimedExecution, Command, CommandSource, Delay, Operation, Reply};
+use leasehold_core::command::{Claim, ClaimOutcome, ClaimedExecution, CommandSource, Delay, Operation, Reply};
 use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId};
 use leasehold_core::index::queue;
 use leasehold_core::record::{BlobKey, BlobKind, Execution, RecordKey};
 use uuid::Uuid;
+
+/// What became of one candidate.
+enum One {
+    /// It is decided: the task, if there is one, waits for this commit.
+    Decided(Option<Box<Task>>, u64),
+    /// Records were missing and have been asked for.
+    Missing,
+}
 
 impl State {
     /// A worker wants work.
@@ -63,9 +71,10 @@ impl State {
         for id in &candidates {
             missing |= self.want(&[RecordKey::Execution(*id)]);
             let gone = self.hot.knows(&RecordKey::Execution(*id)) && self.hot.execution(*id).is_none();
-            if self.hot.payload(*id).is_none() && !gone && !self.without_payload.contains(id) {
+            let payload = BlobKey { execution: *id, kind: BlobKind::Payload };
+            if !gone && !self.hot.knows_blob(&payload) {
                 missing = true;
-                self.want_blob(BlobKey { execution: *id, kind: BlobKind::Payload });
+                self.want_blob(payload);
             }
         }
         if missing {
@@ -76,20 +85,33 @@ impl State {
         }
         self.unreserve(&candidates);
         let mut tasks = Vec::with_capacity(candidates.len());
-        let mut commit = 0;
+        let (mut commit, mut later) = (0, Vec::new());
         for id in candidates {
-            let (task, waits_for) = self.claim_one(id, &request);
-            commit = commit.max(waits_for);
-            tasks.extend(task);
+            match self.claim_one(id, &request) {
+                One::Decided(task, waits_for) => {
+                    commit = commit.max(waits_for);
+                    tasks.extend(task.map(|task| *task));
+                }
+                One::Missing => later.push(id),
+            }
         }
+        if tasks.is_empty() && !later.is_empty() {
+            self.reserved.extend(later.iter().copied());
+            self.mark_dirty(&later);
+            self.parked.push_back(Parked::Claim(request, sink, later));
+            return;
+        }
+        // What is missing for the others is on its way; the next claim finds
+        // it.
+        self.mark_dirty(&later);
         self.hand_out(request, sink, tasks, commit);
     }
 
-    fn claim_one(&mut self, id: Uuid, request: &ClaimRequest) -> (Option<Task>, u64) {
+    fn claim_one(&mut self, id: Uuid, request: &ClaimRequest) -> One {
         let Some(payload) = self.hot.payload(id).cloned() else {
             tracing::error!(execution = %id, "the payload of a ready execution is missing");
             self.drop_from_windows(id);
-            return (None, 0);
+            return One::Decided(None, 0);
         };
         let command = Claim {
             execution_id: ExecutionId::from_parts(self.partition, id),
@@ -103,23 +125,22 @@ impl State {
             lease_ttl_ms: request.lease_ttl_ms,
         }
         .into_command();
-        match self.decide(&command) {
-            (Ok(Reply::Claim(ClaimOutcome::Claimed(claimed))), commit) => {
-                let task = self.hot.execution(id).map(|execution| task(execution, *claimed, payload));
-                (task, commit)
+        let (outcome, commit) = match self.decide(&command) {
+            Tried::Decided(outcome, commit) => (outcome, commit),
+            Tried::Missing => return One::Missing,
+        };
+        match outcome {
+            Ok(Reply::Claim(ClaimOutcome::Claimed(claimed))) => {
+                let task = self.hot.execution(id).map(|execution| Box::new(task(execution, *claimed, payload)));
+                return One::Decided(task, commit);
             }
-            (Ok(_), commit) => {
-                // A candidate that is not claimable does not stand in a
-                // window for long; whatever made it so has been followed.
-                self.drop_from_windows(id);
-                (None, commit)
-            }
-            (Err(error), commit) => {
-                tracing::error!(execution = %id, %error, "a candidate could not be claimed");
-                self.drop_from_windows(id);
-                (None, commit)
-            }
+            // A candidate that is not claimable does not stand in a window
+            // for long; whatever made it so has been followed.
+            Ok(_) => {}
+            Err(error) => tracing::error!(execution = %id, %error, "a candidate could not be claimed"),
         }
+        self.drop_from_windows(id);
+        One::Decided(None, commit)
     }
 
     /// Takes an execution that is not what its window says out of it.
@@ -165,10 +186,7 @@ impl State {
                 source: CommandSource::LeaseHolder,
                 delay_until: self.env.time.now(),
             };
-            let command: Command = give_back.into_command();
-            if let (Err(error), _) = self.decide(&command) {
-                tracing::debug!(execution = %undelivered.claimed.execution_id, %error, "an undelivered task was not given back");
-            }
+            self.act(give_back.into_command());
         }
     }
 

@@ -2,16 +2,17 @@
 
 use super::leases::MemoryRenewal;
 use super::release::{Release, answer};
-use super::state::{Alone, Parked, State};
+use super::state::{Alone, Parked, State, Tried};
 use super::{PartitionMsg, Submit};
 use crate::engine::store_error;
 use leasehold_backend::{Loaded, StoreResult};
 use leasehold_contract::EngineResult;
-use leasehold_core::command::{self, Command, Renewed, Reply};
+use leasehold_core::command::{self, Command, Operation, Renewed, Reply, Subject, Verdict};
 use leasehold_core::decision::{Context, Decision};
 use leasehold_core::error::{BugKind, EngineError};
-use leasehold_core::record::{BlobKey, Record, RecordKey};
+use leasehold_core::record::{BlobKey, Record, RecordKey, WaitKey};
 use leasehold_core::state::PublicState;
+use leasehold_core::view::{Need, Source};
 use std::panic::AssertUnwindSafe;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -29,8 +30,10 @@ impl State {
 
     /// Decides a command, or parks it until its records are here.
     fn begin(&mut self, submit: Submit) {
-        if submit.known_absent {
-            self.hot.absent(RecordKey::Execution(submit.command.execution_id().uuid()));
+        if submit.known_absent
+            && let Subject::Execution(id) = submit.command.subject()
+        {
+            self.hot.absent(RecordKey::Execution(id.uuid()));
         }
         if !self.recovered || self.want(&submit.command.keys()) {
             self.parked.push_back(Parked::Command(Box::new(submit)));
@@ -51,6 +54,18 @@ impl State {
             }
         }
         missing
+    }
+
+    /// Asks for what a decision found missing.
+    fn want_all(&mut self, needs: Vec<Need>) {
+        for need in needs {
+            match need {
+                Need::Record(key) => {
+                    self.want(&[key]);
+                }
+                Need::Blob(key) => self.want_blob(key),
+            }
+        }
     }
 
     /// Asks for blobs.
@@ -93,13 +108,9 @@ impl State {
                     self.hot.loaded(key, record);
                 }
                 for (key, blob) in blobs.into_iter().zip(loaded.blobs) {
-                    match blob {
-                        Some(blob) => self.hot.loaded_payload(key.execution, blob),
-                        None => {
-                            self.without_payload.insert(key.execution);
-                        }
-                    }
+                    self.hot.loaded_blob(key, blob);
                 }
+                self.flows.loaded();
                 self.run_parked();
             }
             Err(error) => {
@@ -118,6 +129,7 @@ impl State {
                 Parked::Command(submit) => self.begin(*submit),
                 Parked::Claim(request, sink, candidates) => self.claim_candidates(request, sink, candidates),
                 Parked::Due(ids) => self.settle_all(ids),
+                Parked::Own(command) => self.act(*command),
                 Parked::Watch(id, port) => self.watch(id, port),
             }
         }
@@ -136,9 +148,12 @@ impl State {
                         self.settling.remove(&id);
                     }
                 }
+                // Tried again as soon as anything can be loaded.
+                Parked::Own(command) => self.parked.push_back(Parked::Own(command)),
                 Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
             }
         }
+        self.flows.loaded();
         // The command that goes alone was among them, if it was waiting for
         // its records; the next one must not wait for it.
         if self.alone_now == Alone::Loading {
@@ -166,7 +181,13 @@ impl State {
             answer(submit, Ok(renewed));
             return;
         }
-        let (outcome, commit) = self.decide(&submit.command);
+        if submit.command.mints() {
+            self.ensure_key();
+        }
+        let Tried::Decided(outcome, commit) = self.decide(&submit.command) else {
+            self.parked.push_back(Parked::Command(Box::new(submit)));
+            return;
+        };
         self.alone_decided(commit);
         self.hold(submit, outcome, commit);
     }
@@ -189,22 +210,56 @@ impl State {
     }
 
     /// Decides and stages; the answer, and the commit it must wait for. A
-    /// rule that panics refuses its command and leaves no trace.
-    pub(super) fn decide(&mut self, command: &Command) -> (EngineResult<Reply>, u64) {
+    /// rule that panics refuses its command and leaves no trace. What turns
+    /// out to be missing is asked for, and nothing is decided then.
+    pub(super) fn decide(&mut self, command: &Command) -> Tried {
         let now = self.env.time.now();
-        let id = command.execution_id().uuid();
-        let context = Context { now, random: self.env.entropy.unit(), promised_until: self.leases.promised_until(id) };
-        let hot = &self.hot;
-        let decision = std::panic::catch_unwind(AssertUnwindSafe(|| command::decide(command, hot, &context)));
-        let Ok(Decision { changes, outcome, touched }) = decision else {
-            tracing::error!(partition = self.partition, op = command.name(), "a rule panicked");
-            return (Err(EngineError::bug(BugKind::Panic, command.name())), self.durable);
+        let promised_until = match command.subject() {
+            Subject::Execution(id) => self.leases.promised_until(id.uuid()),
+            Subject::Flow(_) | Subject::Partition(_) => None,
+        };
+        let context = Context { now, random: self.env.entropy.unit(), promised_until };
+        let (hot, limits) = (&self.hot, self.env.options.step_limits);
+        let decide = || command::decide_within(command, hot, &context, limits);
+        let (changes, outcome, touched) = match std::panic::catch_unwind(AssertUnwindSafe(decide)) {
+            Ok(Verdict::Decided(Decision { changes, outcome, touched })) => (changes, outcome, touched),
+            Ok(Verdict::Needs(needs)) => {
+                self.want_all(needs);
+                return Tried::Missing;
+            }
+            Err(_) => {
+                tracing::error!(partition = self.partition, op = command.name(), "a rule panicked");
+                return Tried::Decided(Err(EngineError::bug(BugKind::Panic, command.name())), self.durable);
+            }
         };
         let mut commit = self.hot.staged_in(&touched);
         if !changes.is_empty() {
             commit = commit.max(self.stage(changes, now));
         }
-        (outcome, commit)
+        Tried::Decided(outcome, commit)
+    }
+
+    /// Carries out a command of the partition's own, whose answer nobody
+    /// waits for, as soon as its records are here.
+    pub(super) fn act(&mut self, command: Command) {
+        match self.decide(&command) {
+            Tried::Decided(Ok(_), _) => {}
+            Tried::Decided(Err(error), _) => {
+                tracing::error!(partition = self.partition, op = command.name(), %error, "the owner's own step failed");
+            }
+            Tried::Missing => self.parked.push_back(Parked::Own(Box::new(command))),
+        }
+    }
+
+    /// Makes the partition's first token key where none was ever installed.
+    fn ensure_key(&mut self) {
+        if !matches!(self.hot.find(&WaitKey::Keyring.into()), Some(None)) {
+            return;
+        }
+        if let Some(seed) = self.env.options.waitpoint_key.seed(self.partition, self.env.entropy.as_ref()) {
+            tracing::info!(partition = self.partition, kid = seed.kid, "the partition gets its first waitpoint key");
+            self.act(seed.into_command());
+        }
     }
 
     /// A renewal that needs no commit, where the node's own lease allows to
@@ -260,7 +315,7 @@ impl State {
             return;
         }
         let staged_in = self.hot.staged_in(std::slice::from_ref(&key));
-        match leasehold_core::view::Source::record(&self.hot, &key).as_ref().and_then(Record::as_execution) {
+        match self.hot.find(&key).flatten().as_ref().and_then(Record::as_execution) {
             None => drop(port.send(Err(EngineError::execution_not_found()))),
             Some(execution) if execution.vector().is_terminal() && staged_in <= self.durable => {
                 drop(port.send(Ok(execution.vector().public_state())));

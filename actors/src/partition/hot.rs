@@ -6,7 +6,7 @@
 //! is durable: the window of timers brings it back in time.
 
 use leasehold_core::decision::ChangeSet;
-use leasehold_core::record::{Blob, BlobKey, BlobKind, Execution, Record, RecordKey};
+use leasehold_core::record::{Blob, BlobKey, BlobKind, Execution, Record, RecordKey, WaitRecord};
 use leasehold_core::state::PublicState;
 use leasehold_core::view::Source;
 use std::collections::{HashMap, VecDeque};
@@ -21,10 +21,12 @@ struct Entry {
     bytes: usize,
 }
 
-/// Records and payloads in memory.
+/// Records and their blobs in memory.
 pub struct Hot {
     entries: HashMap<RecordKey, Entry>,
-    payloads: HashMap<Uuid, Blob>,
+    /// The blobs of executions at hand; none where it is known that there is
+    /// no such blob.
+    blobs: HashMap<BlobKey, Option<Blob>>,
     order: VecDeque<RecordKey>,
     /// Executions delayed for long, by the commit they were staged in.
     far: VecDeque<(u64, Uuid)>,
@@ -50,6 +52,8 @@ fn bytes_of(record: Option<&Record>) -> usize {
         Some(Record::Execution(execution)) => {
             ENTRY_BYTES + execution.tags.iter().map(|(key, value)| key.len() + value.len() + 48).sum::<usize>()
         }
+        Some(Record::Wait(WaitRecord::SignalBytes(bytes))) => 200 + bytes.bytes.len(),
+        Some(Record::Wait(_) | Record::Flow(_)) => 500,
         _ => 200,
     }
 }
@@ -59,7 +63,7 @@ impl Hot {
     pub fn new(bytes_max: usize) -> Self {
         Self {
             entries: HashMap::new(),
-            payloads: HashMap::new(),
+            blobs: HashMap::new(),
             order: VecDeque::new(),
             far: VecDeque::new(),
             bytes: 0,
@@ -82,7 +86,12 @@ impl Hot {
 
     /// A payload at hand.
     pub fn payload(&self, id: Uuid) -> Option<&Blob> {
-        self.payloads.get(&id)
+        self.blobs.get(&BlobKey { execution: id, kind: BlobKind::Payload })?.as_ref()
+    }
+
+    /// Whether a blob, or the knowledge that there is none, is at hand.
+    pub fn knows_blob(&self, key: &BlobKey) -> bool {
+        self.blobs.contains_key(key)
     }
 
     /// Takes in what the store holds, unless something newer is at hand.
@@ -92,14 +101,17 @@ impl Hot {
         }
     }
 
-    /// Takes in a payload from the store, for an execution at hand.
-    pub fn loaded_payload(&mut self, id: Uuid, payload: Blob) {
-        if self.entries.contains_key(&RecordKey::Execution(id)) {
-            self.bytes += payload.len();
-            if let Some(old) = self.payloads.insert(id, payload) {
-                self.bytes -= old.len();
-            }
+    /// Takes in a blob from the store, for an execution at hand.
+    pub fn loaded_blob(&mut self, key: BlobKey, blob: Option<Blob>) {
+        if self.entries.contains_key(&RecordKey::Execution(key.execution)) && !self.blobs.contains_key(&key) {
+            self.place_blob(key, blob);
         }
+    }
+
+    fn place_blob(&mut self, key: BlobKey, blob: Option<Blob>) {
+        self.bytes += blob.as_ref().map_or(0, Blob::len);
+        let old = self.blobs.insert(key, blob).flatten();
+        self.bytes -= old.map_or(0, |old| old.len());
     }
 
     /// Notes that a record is known not to exist.
@@ -132,17 +144,8 @@ impl Hot {
             }
             self.place(change.key.clone(), change.new.clone(), commit);
         }
-        for blob in &changes.blobs {
-            if let BlobKey { execution, kind: BlobKind::Payload } = blob.key {
-                let old = match &blob.bytes {
-                    Some(bytes) => {
-                        self.bytes += bytes.len();
-                        self.payloads.insert(execution, bytes.clone())
-                    }
-                    None => self.payloads.remove(&execution),
-                };
-                self.bytes -= old.map_or(0, |old| old.len());
-            }
+        for write in &changes.blobs {
+            self.place_blob(write.key, write.bytes.clone());
         }
     }
 
@@ -186,10 +189,11 @@ impl Hot {
         if let Some(entry) = self.entries.remove(key) {
             self.bytes -= entry.bytes;
         }
-        if let RecordKey::Execution(id) = key
-            && let Some(payload) = self.payloads.remove(id)
-        {
-            self.bytes -= payload.len();
+        if let RecordKey::Execution(id) = key {
+            for kind in [BlobKind::Payload, BlobKind::Result] {
+                let blob = self.blobs.remove(&BlobKey { execution: *id, kind }).flatten();
+                self.bytes -= blob.map_or(0, |blob| blob.len());
+            }
         }
         // The place in the order goes with the next look at it.
         if self.order.len() > 2 * self.entries.len() + 64 {
@@ -200,7 +204,11 @@ impl Hot {
 }
 
 impl Source for Hot {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.entries.get(key).and_then(|entry| entry.record.clone())
+    fn find(&self, key: &RecordKey) -> Option<Option<Record>> {
+        self.entries.get(key).map(|entry| entry.record.clone())
+    }
+
+    fn find_blob(&self, key: &BlobKey) -> Option<Option<Blob>> {
+        self.blobs.get(key).cloned()
     }
 }

@@ -7,6 +7,7 @@
 
 mod claims;
 mod commands;
+mod flows;
 mod hot;
 mod leases;
 mod recovery;
@@ -134,6 +135,8 @@ pub enum PartitionMsg {
     },
     /// The next timer may be due.
     Tick,
+    /// The next turn of what flows have left to do.
+    Advance,
     /// Until when a lease is promised.
     LeaseExpiresAt(Uuid, oneshot::Sender<Option<TimestampMs>>),
     /// Which executions a request has claimed and still holds.

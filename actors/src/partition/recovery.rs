@@ -5,14 +5,15 @@
 //! commit all come through here.
 
 use super::PartitionMsg;
+use super::flows::FlowsLeft;
 use super::hot::Hot;
 use super::leases::LeaseTable;
 use super::state::{Parked, State};
 use super::window::Window;
 use leasehold_backend::{PAGE_MAX, ReadyGroup, StoreError, StoreResult, Taken};
-use leasehold_core::command::{Command, Operation, Settle};
+use leasehold_core::command::{Operation, Settle};
 use leasehold_core::error::EngineError;
-use leasehold_core::record::{Execution, Holder};
+use leasehold_core::record::{Execution, Holder, KeptKind, Record, RecordKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Recovered {
     active: Vec<Arc<Execution>>,
     /// Which ready groups exist.
     groups: Vec<ReadyGroup>,
+    /// What the commits of flows have left to do.
+    flows_left: Vec<Record>,
     /// Nothing is stored; nothing had to be read.
     empty: bool,
 }
@@ -44,7 +47,8 @@ impl State {
         tokio::spawn(async move {
             let backend = env.backend.as_ref();
             let result: StoreResult<Recovered> = async {
-                let mut recovered = Recovered { taken: None, active: Vec::new(), groups: Vec::new(), empty };
+                let mut recovered =
+                    Recovered { taken: None, active: Vec::new(), groups: Vec::new(), flows_left: Vec::new(), empty };
                 if retake {
                     let floor = u64::try_from(env.time.now().0).unwrap_or(0);
                     let taken = backend.take_partitions(node, nonce, &[partition], floor).await?;
@@ -70,9 +74,22 @@ impl State {
                     let end = page.len() < PAGE_MAX;
                     recovered.groups.extend(page);
                     if end {
-                        return Ok(recovered);
+                        break;
                     }
                 }
+                for kind in [KeptKind::Continuation, KeptKind::PendingCancels] {
+                    let mut after = None;
+                    loop {
+                        let page = backend.scan_kept(partition, kind, after.as_ref(), PAGE_MAX).await?;
+                        after = page.last().map(Record::key);
+                        let end = page.len() < PAGE_MAX;
+                        recovered.flows_left.extend(page);
+                        if end {
+                            break;
+                        }
+                    }
+                }
+                Ok(recovered)
             }
             .await;
             if matches!(result, Err(StoreError::Busy { .. } | StoreError::Unknown { .. })) {
@@ -127,20 +144,18 @@ impl State {
             {
                 gone.push((execution.id, lease.fence.lease_epoch));
             }
-            self.hot.loaded(
-                leasehold_core::record::RecordKey::Execution(execution.id.uuid()),
-                Some(leasehold_core::record::Record::Execution(execution)),
-            );
+            self.hot.loaded(RecordKey::Execution(execution.id.uuid()), Some(Record::Execution(execution)));
         }
         if self.env.options.automatic {
             // Whoever ran inside the process before is gone with it.
             for (execution_id, lease_epoch) in gone {
-                let settle = Settle { execution_id, holder_gone: Some(lease_epoch) };
-                let command: Command = settle.into_command();
-                if let (Err(error), _) = self.decide(&command) {
-                    tracing::error!(%execution_id, %error, "an abandoned lease could not be given up");
-                }
+                self.act(Settle { execution_id, holder_gone: Some(lease_epoch) }.into_command());
             }
+        }
+        for record in recovered.flows_left {
+            let now = self.env.time.now();
+            self.flows.note(&record, now);
+            self.hot.loaded(record.key(), Some(record));
         }
         self.run_parked();
     }
@@ -166,9 +181,10 @@ impl State {
         self.reserved.clear();
         self.due = Window::unknown(options.due_window);
         self.settling.clear();
+        self.flows = FlowsLeft::default();
         self.leases = LeaseTable::default();
         // Due work is found again by the window; who watches looks again.
-        self.parked.retain(|parked| !matches!(parked, Parked::Due(_)));
+        self.parked.retain(|parked| !matches!(parked, Parked::Due(_) | Parked::Own(_)));
         for (id, ports) in std::mem::take(&mut self.watchers) {
             self.parked.extend(ports.into_iter().map(|port| Parked::Watch(id, port)));
         }

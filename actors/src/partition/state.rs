@@ -1,6 +1,7 @@
 //! The state of a partition actor, and how messages and staged changes move
 //! it.
 
+use super::flows::FlowsLeft;
 use super::hot::Hot;
 use super::leases::LeaseTable;
 use super::release::{self, Release, Waiting, answer};
@@ -14,6 +15,7 @@ use crate::lease::NodeLease;
 use crate::slot::Slot;
 use leasehold_backend::ReadyGroup;
 use leasehold_contract::EngineResult;
+use leasehold_core::command::{Command, Reply};
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::error::EngineError;
 use leasehold_core::ids::NodeId;
@@ -36,8 +38,18 @@ pub(super) enum Parked {
     Claim(Box<ClaimRequest>, ClaimSink, Vec<Uuid>),
     /// Due executions.
     Due(Vec<Uuid>),
+    /// A command of the partition's own.
+    Own(Box<Command>),
     /// A watcher.
     Watch(Uuid, oneshot::Sender<EngineResult<PublicState>>),
+}
+
+/// What became of deciding a command.
+pub(super) enum Tried {
+    /// It is decided; the answer waits for this commit.
+    Decided(EngineResult<Reply>, u64),
+    /// Records were missing and have been asked for.
+    Missing,
 }
 
 /// Where a command that goes alone stands.
@@ -84,13 +96,12 @@ pub struct State {
     pub(super) ready: BTreeMap<ReadyGroup, Window<(i64, Uuid)>>,
     pub(super) reclaimable: BTreeMap<ReadyGroup, BTreeSet<(i64, Uuid)>>,
     pub(super) reserved: HashSet<Uuid>,
-    /// Executions whose payload the store does not have.
-    pub(super) without_payload: HashSet<Uuid>,
     pub(super) told: BTreeMap<ReadyGroup, Told>,
     pub(super) dirty_groups: BTreeSet<ReadyGroup>,
 
     pub(super) due: Window<(TimestampMs, Uuid)>,
     pub(super) settling: HashSet<Uuid>,
+    pub(super) flows: FlowsLeft,
     pub(super) leases: LeaseTable,
     pub(super) alarm: Option<(Duration, tokio::task::AbortHandle)>,
     pub(super) last_turn: Duration,
@@ -138,11 +149,11 @@ impl State {
             ready: BTreeMap::new(),
             reclaimable: BTreeMap::new(),
             reserved: HashSet::new(),
-            without_payload: HashSet::new(),
             told: BTreeMap::new(),
             dirty_groups: BTreeSet::new(),
             due: Window::unknown(due_window),
             settling: HashSet::new(),
+            flows: FlowsLeft::default(),
             leases: LeaseTable::default(),
             alarm: None,
             last_turn,
@@ -174,6 +185,7 @@ impl State {
             PartitionMsg::Recovered { result, life } => self.recovered(result, life),
             PartitionMsg::Settled { commit, settled, life } => self.settled(commit, settled, life),
             PartitionMsg::Tick => self.tick(),
+            PartitionMsg::Advance => self.flows.turn_came(),
             PartitionMsg::LeaseExpiresAt(id, port) => {
                 let promised = if self.recovered { self.leases.promised_until(id) } else { None };
                 // Whoever asked may have gone.
@@ -186,6 +198,7 @@ impl State {
             PartitionMsg::Panic => panic!("asked to"),
         }
         self.run_alone();
+        self.advance_flows();
         self.load_wanted();
         self.refill();
         self.advertise_changes();
@@ -206,6 +219,7 @@ impl State {
             let old = change.old.as_ref().and_then(Record::as_execution);
             let new = change.new.as_ref().and_then(Record::as_execution);
             self.follow(old, new, staged.commit);
+            self.flows.follow(change, time);
         }
         for event in events {
             self.waiting.add(staged.commit, Release::Event(Arc::new(event)));
@@ -352,7 +366,7 @@ impl State {
                     sink(Err(error.clone()));
                 }
                 Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
-                Parked::Due(_) => {}
+                Parked::Due(_) | Parked::Own(_) => {}
             }
         }
         for (_, ports) in std::mem::take(&mut self.watchers) {

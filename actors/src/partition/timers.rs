@@ -5,7 +5,7 @@
 //! store nothing.
 
 use super::PartitionMsg;
-use super::state::{Parked, State};
+use super::state::{Parked, State, Tried};
 use leasehold_backend::{DueEntry, ReadyGroup, StoreResult};
 use leasehold_core::command::{Operation, Settle, StoreRenewal};
 use leasehold_core::ids::ExecutionId;
@@ -42,6 +42,7 @@ impl State {
         let mut due = self.leases.lapsed(now, turn);
         due.extend(self.due.iter().take_while(|(at, _)| *at <= now).take(turn).map(|(_, id)| id));
         due.retain(|id| self.settling.insert(*id));
+        self.flows.tick(now);
         self.settle_all(due);
     }
 
@@ -53,9 +54,7 @@ impl State {
         }
         let execution_id = ExecutionId::from_parts(self.partition, id);
         let store = StoreRenewal { execution_id, lease_epoch: entry.fence.lease_epoch };
-        if let (Err(error), _) = self.decide(&store.into_command()) {
-            tracing::error!(%execution_id, %error, "a promised renewal was not stored");
-        }
+        self.act(store.into_command());
     }
 
     /// Settles executions, once their records are here.
@@ -66,11 +65,18 @@ impl State {
                 later.push(id);
                 continue;
             }
-            self.settling.remove(&id);
             let settle = Settle { execution_id: ExecutionId::from_parts(self.partition, id), holder_gone: None };
-            if let (Err(error), _) = self.decide(&settle.into_command()) {
-                tracing::error!(execution = %id, %error, "what is due could not be settled");
+            match self.decide(&settle.into_command()) {
+                Tried::Missing => {
+                    later.push(id);
+                    continue;
+                }
+                Tried::Decided(Ok(_), _) => {}
+                Tried::Decided(Err(error), _) => {
+                    tracing::error!(execution = %id, %error, "what is due could not be settled");
+                }
             }
+            self.settling.remove(&id);
         }
         if !later.is_empty() {
             self.parked.push_back(Parked::Due(later));
@@ -83,7 +89,7 @@ impl State {
             return;
         }
         let due = self.due.iter().find(|(_, id)| !self.settling.contains(id)).map(|(at, _)| at);
-        let Some(at) = [due, self.leases.next_due()].into_iter().flatten().min() else { return };
+        let Some(at) = [due, self.leases.next_due(), self.flows.next_due()].into_iter().flatten().min() else { return };
         // A millisecond at least, so that a settlement under way is not
         // chased in circles.
         let wait = self.env.time.until(at).max(Duration::from_millis(1));

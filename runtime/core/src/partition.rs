@@ -102,6 +102,11 @@ impl PartitionConfig {
         }
     }
 
+    /// The partition in which a flow lives, and with it all its members.
+    pub fn of_flow(&self, flow_id: crate::ids::FlowId) -> u16 {
+        self.partition_of(PartitionFamily::Flow, flow_id.as_uuid().as_bytes()).index
+    }
+
     /// The partition of the family that these bytes hash to.
     pub fn partition_of(&self, family: PartitionFamily, bytes: &[u8]) -> Partition {
         // A count of zero is refused at start by `validate`; the floor of one

@@ -245,7 +245,7 @@ commands! {
     StoreRenewal => RenewalStored, "store_renewal";
     Admit => AdmitOutcome, "admit";
     CreateWaitpoint => PendingWaitpoint, "create_waitpoint";
-    Suspend => SuspendOutcome, "suspend";
+    Suspend => Box<SuspendOutcome>, "suspend";
     DeliverSignal => SignalOutcome, "deliver_signal";
     DeliverApprovalSignal => SignalOutcome, "deliver_approval_signal";
     ResumeExecution => Resumed, "resume_execution";
@@ -283,6 +283,7 @@ impl Command {
 
 /// What came of deciding a command.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are decisions, and one is made per command")]
 pub enum Verdict {
     /// These must be in memory, then it is decided anew.
     Needs(Vec<Need>),

@@ -258,14 +258,14 @@ impl Decide for Suspend {
         keys
     }
 
-    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<SuspendOutcome, Rejection> {
+    fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Box<SuspendOutcome>, Rejection> {
         self.check()?;
         if self.handle_kind == Some(HandleKind::Suspended) {
             return Err(StateKind::AlreadySuspended.into());
         }
         let now = context.now;
         if let Some(known) = self.dedup_key().and_then(|key| view.suspend_dedup(key, now)) {
-            return Ok(known.outcome.clone());
+            return Ok(Box::new(known.outcome.clone()));
         }
         let held = fencing::validate(
             view,
@@ -283,7 +283,7 @@ impl Decide for Suspend {
         if waits.open().is_some() {
             return Err(StateKind::AlreadySuspended.into());
         }
-        Ok(self.stage(view, &held, waits, now)?)
+        Ok(Box::new(self.stage(view, &held, waits, now)?))
     }
 }
 
