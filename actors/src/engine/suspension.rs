@@ -128,7 +128,7 @@ impl Suspension for EngineHandle {
 
 impl EngineHandle {
     async fn suspend_with(&self, suspend: Suspend) -> EngineResult<SuspendOutcome> {
-        Ok(match self.submit(suspend.execution_id, suspend).await? {
+        Ok(match *self.submit(suspend.execution_id, suspend).await? {
             record::SuspendOutcome::Suspended { details, held } => {
                 SuspendOutcome::Suspended { details, handle: Handle::encode(self.tag(), HandleKind::Suspended, &held) }
             }

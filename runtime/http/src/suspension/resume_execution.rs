@@ -61,7 +61,10 @@ mod tests {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         assert_eq!(answer.body, json!({"Resumed": {"public_state": "resumable"}}));
         let answer = api.send(Method::POST, &path, None).await;
-        assert_eq!((answer.status, answer.body["code"].as_str()), (StatusCode::CONFLICT, Some("execution_not_suspended")));
+        assert_eq!(
+            (answer.status, answer.body["code"].as_str()),
+            (StatusCode::CONFLICT, Some("execution_not_suspended"))
+        );
     }
 
     #[tokio::test]

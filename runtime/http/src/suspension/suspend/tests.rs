@@ -78,9 +78,10 @@ async fn what_contradicts_itself_is_refused_in_the_words_of_the_contract() {
         }
         body
     };
-    let deep = (0..5).fold(json!({"single": {"waitpoint_key": "a", "matcher": "wildcard"}}), |member, _| {
-        json!({"composite": {"kind": "all_of", "members": [member]}})
-    });
+    let deep = (0..5).fold(
+        json!({"single": {"waitpoint_key": "a", "matcher": "wildcard"}}),
+        |member, _| json!({"composite": {"kind": "all_of", "members": [member]}}),
+    );
     for (body, error) in [
         (with(json!({"waitpoints": []})), "invalid_input: waitpoints_empty"),
         (with(json!({"waitpoints": [{"fresh": {"waitpoint_key": "b"}}]})), "invalid_input: waitpoint_key_mismatch"),
