@@ -5,7 +5,7 @@ use leasehold_backend::{Backend, PAGE_MAX, PartOutcome, StoreError};
 use leasehold_core::decision::{Change, ChangeSet};
 use leasehold_core::flow::StateCounts;
 use leasehold_core::ids::{ExecutionId, FlowId, Namespace, SignalId, WaitpointId};
-use leasehold_core::record::flow::{Flow, FlowKey, FlowRecord, FlowSummary};
+use leasehold_core::record::flow::{Flow, FlowRecord, FlowSummary};
 use leasehold_core::record::{
     KeptKind, Record, RecordKey, SignalBytes, SignalDedup, SignalDedupKey, SignalKey, Suspended, SuspensionReason,
     WaitKey, WaitRecord,
@@ -133,8 +133,7 @@ pub async fn a_kept_record_is_written_over_and_deleted<P: Place>() {
     let mut engine = Engine::at(&place).await;
     let versions = [flow(1, "short"), flow(1, &"long".repeat(200)), flow(1, ""), flow(1, &"longer".repeat(2000))];
     write(&mut engine, 1, vec![made(versions[0].clone()), made(flow(2, "beside"))]).await;
-    for pair in versions.windows(2) {
-        let [old, new] = pair else { unreachable!("windows of two") };
+    for [old, new] in versions.array_windows() {
         let change = Change { key: old.key(), old: Some(old.clone()), new: Some(new.clone()) };
         write(&mut engine, 1, vec![change]).await;
         assert_eq!(load(&engine, 1, &versions[..1]).await, [Some(new.clone())]);
@@ -171,9 +170,10 @@ pub async fn kept_records_come_and_go_by_the_hundred<P: Place>() {
     let all: Vec<Record> = (0..700).map(|number| flow(number, "many")).collect();
     write(&mut engine, 1, all.iter().cloned().map(made).collect()).await;
     let (leave, stay) = all.split_at(300);
-    let changed = stay.iter().map(|old| {
-        let RecordKey::Flow(FlowKey::Flow(id)) = old.key() else { panic!("{old:?}") };
-        Change { key: old.key(), old: Some(old.clone()), new: Some(flow(id.as_uuid().as_u128(), "changed")) }
+    let changed = (300..).zip(stay).map(|(number, old)| Change {
+        key: old.key(),
+        old: Some(old.clone()),
+        new: Some(flow(number, "changed")),
     });
     let changes: Vec<Change> = leave.iter().cloned().map(ended).chain(changed).collect();
     write(&mut engine, 1, changes.clone()).await;
