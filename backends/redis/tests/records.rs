@@ -95,6 +95,7 @@ async fn every_kind_of_record_reads_back_in_the_order_asked_for(server: Server) 
                 assert_eq!((idempotency.execution_id, idempotency.expires_at), (id, START.plus(86_400_000)));
             }
             Record::Lane(lane) => assert_eq!(lane.registered_at, START),
+            other => panic!("not asked for: {other:?}"),
         }
     }
     assert_eq!(loaded.blobs[0], None);
