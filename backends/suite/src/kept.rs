@@ -32,6 +32,8 @@ fn flow(number: u128, flow_kind: &str) -> Record {
         last_mutation_at: START,
         cancelled: None,
         tags: Arc::default(),
+        sealed: true,
+        digest: None,
     };
     Record::Flow(flow.into())
 }
