@@ -7,7 +7,7 @@ use crate::partition::{ClaimRequest, PartitionHandle, PartitionMsg, Submit};
 use crate::permits::{self, NamespacePermits};
 use crate::routes::Routes;
 use leasehold_contract::{EngineResult, Task};
-use leasehold_core::command::{Command, Operation, Reply, Subject};
+use leasehold_core::command::{Command, Operation, Reply};
 use leasehold_core::error::{BugKind, EngineError};
 use leasehold_core::ids::{ExecutionId, RequestId};
 use leasehold_core::state::PublicState;
@@ -71,11 +71,7 @@ impl Router {
 
     /// Where a command is decided.
     pub fn partition_of(&self, command: &Command) -> u16 {
-        match command.subject() {
-            Subject::Execution(id) => id.partition(),
-            Subject::Flow(id) => self.inner.env.options.partitions.of_flow(id),
-            Subject::Partition(partition) => partition,
-        }
+        command.subject().partition(&self.inner.env.options.partitions)
     }
 
     fn enter(&self) -> UnderWay<'_> {

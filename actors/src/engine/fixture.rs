@@ -7,9 +7,8 @@ use leasehold_core::command::{
 };
 use leasehold_core::decision::Context;
 use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, WorkerId, WorkerInstanceId};
-use leasehold_core::record::{Blob, BlobKey, Execution, Holder, Record, RecordKey};
+use leasehold_core::record::{Execution, Holder, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
-use leasehold_core::view::Source;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -17,20 +16,10 @@ use uuid::Uuid;
 #[derive(Default)]
 struct Records(HashMap<RecordKey, Record>);
 
-impl Source for Records {
-    fn find(&self, key: &RecordKey) -> Option<Option<Record>> {
-        Some(self.0.get(key).cloned())
-    }
-
-    fn find_blob(&self, _key: &BlobKey) -> Option<Option<Blob>> {
-        Some(None)
-    }
-}
-
 impl Records {
     fn apply(&mut self, now: i64, command: &Command) -> Reply {
         let context = Context { now: TimestampMs(now), random: 0.5, promised_until: None };
-        let decision = decide(command, self, &context).decided().unwrap();
+        let decision = decide(command, &self.0, &context).decided().unwrap();
         let reply = decision.outcome.unwrap();
         for change in decision.changes.changes {
             match change.new {

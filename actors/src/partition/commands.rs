@@ -13,9 +13,24 @@ use leasehold_core::error::{BugKind, EngineError};
 use leasehold_core::record::{BlobKey, Record, RecordKey, WaitKey};
 use leasehold_core::state::PublicState;
 use leasehold_core::view::{Need, Source};
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+
+/// Records and blobs asked for in one load; more go out with the next ones.
+const LOAD_MAX: usize = 1024;
+
+/// Takes the first so many out of a set.
+fn first<T: Ord>(set: &mut BTreeSet<T>, count: usize) -> BTreeSet<T> {
+    let mut taken = BTreeSet::new();
+    while taken.len() < count
+        && let Some(item) = set.pop_first()
+    {
+        taken.insert(item);
+    }
+    taken
+}
 
 impl State {
     /// Takes a command in. While commands go one by one, it queues behind
@@ -83,7 +98,8 @@ impl State {
         if !self.recovered || !idle || nothing || self.lost {
             return;
         }
-        self.loading = std::mem::take(&mut self.wanted);
+        self.loading.0 = first(&mut self.wanted.0, LOAD_MAX);
+        self.loading.1 = first(&mut self.wanted.1, LOAD_MAX - self.loading.0.len());
         let keys: Vec<_> = self.loading.0.iter().cloned().collect();
         let blobs: Vec<_> = self.loading.1.iter().copied().collect();
         let (env, myself, partition, life) = (self.env.clone(), self.myself.clone(), self.partition, self.life);
@@ -124,6 +140,7 @@ impl State {
     /// Runs what was parked, in order; what still misses something is parked
     /// again.
     pub(super) fn run_parked(&mut self) {
+        self.walks = 0;
         for parked in std::mem::take(&mut self.parked) {
             match parked {
                 Parked::Command(submit) => self.begin(*submit),
@@ -136,6 +153,7 @@ impl State {
     }
 
     fn fail_parked(&mut self, error: &EngineError) {
+        self.walks = 0;
         for parked in std::mem::take(&mut self.parked) {
             match parked {
                 Parked::Command(submit) => answer(*submit, Err(error.clone())),
@@ -225,6 +243,7 @@ impl State {
             Ok(Verdict::Decided(Decision { changes, outcome, touched })) => (changes, outcome, touched),
             Ok(Verdict::Needs(needs)) => {
                 self.want_all(needs);
+                self.walks += 1;
                 return Tried::Missing;
             }
             Err(_) => {

@@ -25,8 +25,12 @@ pub(super) struct FlowsLeft {
     unfinished: BTreeSet<FlowId>,
     /// Cancelled flows with members that the partition is to end.
     due: BTreeSet<FlowId>,
+    /// Flows that were not sealed in time.
+    given_up: BTreeSet<FlowId>,
     /// Cancelled flows whose members others may end until then.
     later: BTreeMap<FlowId, TimestampMs>,
+    /// Flows under construction, and when they are given up.
+    unsealed: BTreeMap<FlowId, TimestampMs>,
     /// The flow of the last step; the next one in order follows.
     last: Option<FlowId>,
     /// A step waits for its records.
@@ -46,6 +50,10 @@ impl FlowsLeft {
                 self.due.remove(id);
                 self.later.remove(id);
             }
+            (RecordKey::Flow(FlowKey::Build(id)), None) => {
+                self.given_up.remove(id);
+                self.unsealed.remove(id);
+            }
             (_, Some(record)) => self.note(record, now),
             _ => {}
         }
@@ -64,22 +72,29 @@ impl FlowsLeft {
             Record::Flow(FlowRecord::PendingCancels(pending)) => {
                 self.later.insert(pending.flow_id, pending.due_at);
             }
+            Record::Flow(FlowRecord::Build(build)) => {
+                self.unsealed.insert(build.flow_id, build.expires_at);
+            }
             _ => {}
         }
     }
 
     /// Takes over what others were given time for.
     pub(super) fn tick(&mut self, now: TimestampMs) {
-        let come: Vec<FlowId> = self.later.iter().filter(|(_, at)| **at <= now).map(|(id, _)| *id).collect();
-        for id in come {
-            self.later.remove(&id);
-            self.due.insert(id);
+        for (waiting, come) in [(&mut self.later, &mut self.due), (&mut self.unsealed, &mut self.given_up)] {
+            waiting.retain(|id, at| {
+                let is_due = *at <= now;
+                if is_due {
+                    come.insert(*id);
+                }
+                !is_due
+            });
         }
     }
 
     /// When the next of them is taken over.
     pub(super) fn next_due(&self) -> Option<TimestampMs> {
-        self.later.values().min().copied()
+        self.later.values().chain(self.unsealed.values()).min().copied()
     }
 
     /// Loads have ended, well or not.
@@ -96,13 +111,15 @@ impl FlowsLeft {
     fn next(&self) -> Option<FlowId> {
         let behind = (self.last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let first_of = |set: &BTreeSet<FlowId>| set.range(behind).next().copied();
-        let following = [first_of(&self.unfinished), first_of(&self.due)].into_iter().flatten().min();
-        following.or_else(|| [self.unfinished.first(), self.due.first()].into_iter().flatten().min().copied())
+        let all = [&self.unfinished, &self.due, &self.given_up];
+        let following = all.iter().filter_map(|set| first_of(set)).min();
+        following.or_else(|| all.iter().filter_map(|set| set.first().copied()).min())
     }
 
     fn give_up(&mut self, id: FlowId) {
         self.unfinished.remove(&id);
         self.due.remove(&id);
+        self.given_up.remove(&id);
     }
 }
 

@@ -77,7 +77,7 @@ impl State {
                         break;
                     }
                 }
-                for kind in [KeptKind::Continuation, KeptKind::PendingCancels] {
+                for kind in [KeptKind::Continuation, KeptKind::PendingCancels, KeptKind::Build] {
                     let mut after = None;
                     loop {
                         let page = backend.scan_kept(partition, kind, after.as_ref(), PAGE_MAX).await?;
@@ -173,6 +173,7 @@ impl State {
         self.hot = Hot::new((options.cache_bytes / partitions).max(64 << 10));
         self.wanted = (BTreeSet::new(), BTreeSet::new());
         self.loading = (BTreeSet::new(), BTreeSet::new());
+        self.walks = 0;
         for group in self.told.keys() {
             self.dirty_groups.insert(group.clone());
         }

@@ -92,6 +92,9 @@ pub struct State {
     pub(super) parked: VecDeque<Parked>,
     pub(super) wanted: (BTreeSet<RecordKey>, BTreeSet<BlobKey>),
     pub(super) loading: (BTreeSet<RecordKey>, BTreeSet<BlobKey>),
+    /// Decisions that were begun and miss records. What they have come across
+    /// stays in memory until they are through, or they might never be.
+    pub(super) walks: usize,
 
     pub(super) ready: BTreeMap<ReadyGroup, Window<(i64, Uuid)>>,
     pub(super) reclaimable: BTreeMap<ReadyGroup, BTreeSet<(i64, Uuid)>>,
@@ -146,6 +149,7 @@ impl State {
             parked: VecDeque::new(),
             wanted: (BTreeSet::new(), BTreeSet::new()),
             loading: (BTreeSet::new(), BTreeSet::new()),
+            walks: 0,
             ready: BTreeMap::new(),
             reclaimable: BTreeMap::new(),
             reserved: HashSet::new(),
@@ -330,7 +334,9 @@ impl State {
                 Release::Ended(id, state) => self.ended(id, state),
             }
         }
-        self.hot.evict(commit);
+        if self.walks == 0 {
+            self.hot.evict(commit);
+        }
         if matches!(self.alone_now, Alone::Committing(alone) if alone <= commit) {
             self.alone_now = Alone::Nobody;
         }

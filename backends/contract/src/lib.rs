@@ -18,6 +18,7 @@ mod entropy;
 mod error;
 mod inbox;
 mod inspect;
+mod kept;
 mod scan;
 
 pub use batch::{Batch, Expected, Part, PartOutcome};
@@ -26,6 +27,7 @@ pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{StoreError, StoreResult};
 pub use inbox::{Hinter, Hints, INBOX_PAGE_BYTES, InboxEntry};
 pub use inspect::{ClockReading, Holdings, Obstacle};
+pub use kept::{kept_name, kept_record, kept_row};
 pub use scan::{
     DueEntry, ExpiredLease, ExpiredLeaseCursor, Loaded, LoggedEvent, NodeRow, ReadyGroup, StoreIdentity, Taken,
     kept_bounds,

@@ -38,6 +38,10 @@ impl Binds {
         self.add(value, value.len());
     }
 
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
+        self.add(value, value.len());
+    }
+
     pub(crate) fn uuid(&mut self, value: Uuid) {
         self.add(value, 16);
     }

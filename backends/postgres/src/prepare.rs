@@ -14,6 +14,7 @@ use uuid::Uuid;
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/postgres/0001_initial.sql"),
     include_str!("../../../migrations/postgres/0002_inbox.sql"),
+    include_str!("../../../migrations/postgres/0003_kept.sql"),
 ];
 
 /// Lets one node at a time prepare a schema. The lock ends with the

@@ -4,9 +4,11 @@
 mod support;
 
 use leasehold_backend::{Backend, Clock, PartOutcome, ReadyGroup, StoreError};
+use leasehold_backend_suite::kept;
 use leasehold_core::capability::CapabilitySet;
+use leasehold_core::decision::{Change, ChangeSet};
 use leasehold_core::ids::{AttemptIndex, LaneId, Namespace};
-use leasehold_core::record::{AttemptKey, BlobKey, BlobKind, IdempotencyKey, RecordKey};
+use leasehold_core::record::{AttemptKey, BlobKey, BlobKind, IdempotencyKey, KeptKind, Record, RecordKey};
 use sqlx::{Connection, Executor};
 use support::{Place, engine, engine_impatient};
 
@@ -69,6 +71,27 @@ async fn a_batch_of_any_size_is_one_statement_and_one_trip() {
 }
 
 #[tokio::test]
+async fn kept_records_travel_in_the_one_statement_of_their_batch() {
+    let place = Place::fresh();
+    let mut engine = engine(&place).await;
+    engine.created([1]).await;
+    engine.store.record_commits(true);
+    for size in [1, 200] {
+        let id = engine.id(1);
+        let create = engine.create(id);
+        let changes = (0..size).map(|number| kept::made(kept::payload(number, vec![1]))).collect();
+        let before = engine.store.stats();
+        engine.commit(vec![create, (1, ChangeSet { changes, ..ChangeSet::default() })]).await;
+        let after = engine.store.stats();
+        assert_eq!(after.statements - before.statements, 1);
+        assert_eq!(u128::from(after.rows_written - before.rows_written), 2 + size);
+    }
+    engine.created([1]).await;
+    let said: Vec<bool> = engine.store.take_recorded().iter().map(|commit| commit.text.contains("kept")).collect();
+    assert_eq!(said, [true, true, false], "a batch without kept records says nothing of them");
+}
+
+#[tokio::test]
 async fn no_call_visits_a_whole_table() {
     let place = Place::fresh();
     let mut engine = engine(&place).await;
@@ -77,6 +100,10 @@ async fn no_call_visits_a_whole_table() {
     engine.commit(claims).await;
     let completes = ids[..100].iter().map(|id| engine.complete(*id)).collect();
     engine.commit(completes).await;
+    let entries: Vec<Record> = (0..200).map(|number| kept::suspended(0, number)).collect();
+    kept::write(&mut engine, 1, entries.iter().cloned().map(kept::made).collect()).await;
+    let end = |old: &Record| Change { key: old.key(), old: Some(old.clone()), new: None };
+    kept::write(&mut engine, 1, entries[..100].iter().map(end).collect()).await;
     let (store, id) = (&engine.store, ids[3]);
     let lane = LaneId::new("default");
     let group = ReadyGroup { lane_id: lane.clone(), requirements: CapabilitySet::EMPTY };
@@ -85,6 +112,7 @@ async fn no_call_visits_a_whole_table() {
         RecordKey::Attempt(AttemptKey { execution: id.uuid(), index: AttemptIndex(0) }),
         RecordKey::Idempotency(IdempotencyKey { namespace: Namespace::new("tests"), key: "key".into() }),
         RecordKey::Lane(lane.clone()),
+        entries[150].key(),
     ];
     let blobs = [BlobKey { execution: id.uuid(), kind: BlobKind::Payload }];
     store.load(id.partition(), &keys, &blobs).await.unwrap();
@@ -93,6 +121,7 @@ async fn no_call_visits_a_whole_table() {
     store.scan_eligible(1, &lane, 10).await.unwrap();
     store.scan_due(1, None, 10).await.unwrap();
     store.scan_active(1, None, 10).await.unwrap();
+    store.scan_kept(1, KeptKind::Suspended, None, 10).await.unwrap();
     store.list_expired_leases(engine.clock.now(), None, 10).await.unwrap();
     store.list_executions(1, None, 10).await.unwrap();
     store.list_attempts(id, None, 10).await.unwrap();
@@ -107,7 +136,7 @@ async fn no_call_visits_a_whole_table() {
     let scans: Vec<(String, i64)> = loop {
         let indexed: i64 = sqlx::query_scalar(
             "SELECT coalesce(sum(idx_scan), 0)::int8 FROM pg_stat_user_tables WHERE schemaname = $1 \
-             AND relname IN ('executions', 'inbox', 'lanes') AND idx_scan > 0",
+             AND relname IN ('executions', 'inbox', 'kept', 'lanes') AND idx_scan > 0",
         )
         .bind(&place.schema)
         .fetch_one(&mut raw)

@@ -168,7 +168,12 @@ async fn a_store_of_the_first_version_gets_its_inbox() {
     let mut before = engine(&place).await;
     before.created([1]).await;
     before.store.close().await;
-    place.raw().await.execute("DROP TABLE inbox; DELETE FROM migrations WHERE version = 2").await.unwrap();
+    place
+        .raw()
+        .await
+        .execute("DROP TABLE inbox; DROP TABLE kept; DELETE FROM migrations WHERE version > 1")
+        .await
+        .unwrap();
     let after = engine(&place).await;
     assert_eq!(left(&after).await, []);
     assert_eq!(after.store.list_executions(1, None, 10).await.unwrap().len(), 1);

@@ -4,13 +4,14 @@ mod support;
 
 use leasehold_backend::{Backend, ManualClock, StoreError};
 use leasehold_backend_suite::START;
+use leasehold_backend_suite::kept;
 use leasehold_core::ids::NodeId;
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::RecordKey;
+use leasehold_core::record::{KeptKind, RecordKey};
 use leasehold_postgres::{PostgresBackend, PostgresOptions};
 use sqlx::{AssertSqlSafe, Executor};
 use std::sync::Arc;
-use support::{Place, engine};
+use support::{Engine, Place, engine};
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(START))
@@ -55,7 +56,7 @@ async fn preparing_twice_gives_the_same_identity() {
     let place = Place::fresh();
     let one = prepare(&place).await.unwrap();
     assert_eq!(prepare(&place).await.unwrap(), one);
-    assert_eq!(one.schema_version, 2);
+    assert_eq!(one.schema_version, 3);
     assert_eq!(one.store_id.get_version_num(), 4);
     assert_ne!(prepare(&Place::fresh()).await.unwrap().store_id, one.store_id);
 }
@@ -85,6 +86,23 @@ async fn a_closed_store_answers_with_an_error() {
     assert!(engine.store.ping().await.is_err());
     let node = NodeId::from_uuid(uuid::Uuid::from_u128(1));
     assert!(matches!(engine.store.register_node(node, 1).await, Err(StoreError::Permanent { .. })));
+}
+
+#[tokio::test]
+async fn a_store_of_the_second_version_gets_a_place_for_kept_records() {
+    let place = Place::fresh();
+    let mut before = engine(&place).await;
+    let id = before.created([1]).await[0];
+    let identity = before.store.prepare(&PartitionConfig::default()).await.unwrap();
+    before.store.close().await;
+    by_hand(&place, "DROP TABLE kept; DELETE FROM migrations WHERE version = 3").await;
+
+    let mut after = Engine::with(&place, 2, &[9]).await;
+    assert_eq!(after.store.prepare(&PartitionConfig::default()).await.unwrap(), identity);
+    assert!(after.exists(id).await);
+    kept::write(&mut after, 9, vec![kept::made(kept::suspended(1, 1))]).await;
+    let listed = after.store.scan_kept(9, KeptKind::Suspended, None, 10).await.unwrap();
+    assert_eq!(listed, [kept::suspended(1, 1)]);
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 mod support;
 
 use leasehold_backend::{Backend, Clock, StoreError};
+use leasehold_backend_suite::kept;
 use leasehold_core::ids::LaneId;
-use leasehold_core::record::RecordKey;
+use leasehold_core::record::{KeptKind, RecordKey};
 use sqlx::{Connection, Executor};
 use support::{Place, engine};
 
@@ -23,6 +24,35 @@ async fn a_damaged_record_is_reported_with_its_table_and_id() {
     assert!(error.to_string().contains(&id.to_string()), "{error}");
     let error = engine.store.load(1, &[RecordKey::Lane(LaneId::new("default"))], &[]).await.unwrap_err();
     assert!(error.to_string().contains("lanes") && error.to_string().contains("odd"), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_kept_record_is_reported_with_its_partition_and_name() {
+    let place = Place::fresh();
+    let mut engine = engine(&place).await;
+    let sound = kept::suspended(1, 1);
+    kept::write(&mut engine, 5, [sound.clone(), kept::suspended(1, 0xab)].map(kept::made).to_vec()).await;
+    let key = kept::suspended(1, 0xab).key();
+    let mut raw = place.raw().await;
+    for damage in [
+        "UPDATE kept SET record = '\\x01ff' WHERE right(encode(name, 'hex'), 2) = 'ab'",
+        "UPDATE kept SET record = (SELECT record FROM kept WHERE right(encode(name, 'hex'), 2) = '01') \
+         WHERE right(encode(name, 'hex'), 2) = 'ab'",
+    ] {
+        raw.execute(damage).await.unwrap();
+        for error in [
+            engine.store.load(5, &[sound.key(), key.clone()], &[]).await.unwrap_err(),
+            engine.store.scan_kept(5, KeptKind::Suspended, Some(&sound.key()), 10).await.unwrap_err(),
+        ] {
+            assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+            // The byte of the kind, when, who.
+            let place = format!("kept[5/078000000000000001{:032x}]", 0xab);
+            assert!(error.to_string().contains(&place), "{damage}: {error}");
+        }
+        // What is not asked for disturbs nobody.
+        assert_eq!(engine.store.load(5, &[sound.key()], &[]).await.unwrap().records, [Some(sound.clone())]);
+    }
+    raw.close().await.unwrap();
 }
 
 #[tokio::test]

@@ -6,11 +6,11 @@
 //! sign turned, which orders every `i64` exactly; a score is a double and
 //! does not.
 
-use leasehold_backend::ReadyGroup;
+use leasehold_backend::{ReadyGroup, StoreError, StoreResult};
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::ids::LaneId;
 use leasehold_core::index::{IndexEntries, Queue};
-use leasehold_core::record::{AttemptKey, BlobKey, BlobKind, IdempotencyKey};
+use leasehold_core::record::{AttemptKey, BlobKey, BlobKind, IdempotencyKey, KeptKind, RecordKey};
 use leasehold_core::time::TimestampMs;
 use uuid::Uuid;
 
@@ -39,11 +39,16 @@ pub(crate) enum Kind {
     Lane,
     /// Sorted set: their names.
     Lanes,
+    /// Hash: records of suspension and of flows, by the names the core gives
+    /// them.
+    Kept,
+    /// Sorted set: the names of those kinds that are listed.
+    Listed,
 }
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Head,
         Self::Execution,
         Self::Ids,
@@ -55,6 +60,8 @@ impl Kind {
         Self::Idempotency,
         Self::Lane,
         Self::Lanes,
+        Self::Kept,
+        Self::Listed,
     ];
 
     /// How the key ends.
@@ -71,6 +78,8 @@ impl Kind {
             Self::Idempotency => "idempotency",
             Self::Lane => "lane",
             Self::Lanes => "lanes",
+            Self::Kept => "kept",
+            Self::Listed => "listed",
         }
     }
 }
@@ -251,6 +260,11 @@ impl Window {
         Self { from, to: b"+".to_vec() }
     }
 
+    /// The members between two that do not belong to it.
+    pub(crate) fn between(lower: &[u8], upper: &[u8]) -> Self {
+        Self { from: bounded(b'(', lower), to: bounded(b'(', upper) }
+    }
+
     /// Ready executions of a group.
     pub(crate) fn ready(group: &ReadyGroup, after: Option<(i64, Uuid)>) -> Self {
         let name = group_name(&group.lane_id, &group.requirements);
@@ -316,6 +330,12 @@ pub(crate) fn idempotency_field(key: &IdempotencyKey) -> Vec<u8> {
     field.extend_from_slice(namespace);
     field.extend_from_slice(key.key.as_bytes());
     field
+}
+
+/// The kind of a kept record, and its name, which is its field and, where the
+/// kind is listed, its member. A name may end in text of any length.
+pub(crate) fn kept(key: &RecordKey) -> StoreResult<(KeptKind, Vec<u8>)> {
+    key.kept().ok_or_else(|| StoreError::permanent(format!("{key:?} has no name to be kept under")))
 }
 
 #[cfg(test)]

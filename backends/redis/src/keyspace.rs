@@ -53,10 +53,10 @@ impl Name {
         match self {
             Self::Meta
             | Self::Nodes
-            | Self::Of(Kind::Head | Kind::Execution | Kind::Blob | Kind::Attempt | Kind::Idempotency | Kind::Lane) => {
-                ("hash", "HLEN")
-            }
-            Self::Of(Kind::Ids | Kind::Index | Kind::Attempts | Kind::Lanes) => ("sorted set", "ZCARD"),
+            | Self::Of(
+                Kind::Head | Kind::Execution | Kind::Blob | Kind::Attempt | Kind::Idempotency | Kind::Lane | Kind::Kept,
+            ) => ("hash", "HLEN"),
+            Self::Of(Kind::Ids | Kind::Index | Kind::Attempts | Kind::Lanes | Kind::Listed) => ("sorted set", "ZCARD"),
             Self::Of(Kind::Event) => ("stream", "XLEN"),
         }
     }
@@ -77,6 +77,8 @@ impl Name {
             Self::Of(Kind::Idempotency) => "namespace and key to what it stands for",
             Self::Of(Kind::Lane) => "name to lane",
             Self::Of(Kind::Lanes) => "names of lanes",
+            Self::Of(Kind::Kept) => "kind and name to record of a suspension or a flow",
+            Self::Of(Kind::Listed) => "kinds and names of those that are listed",
         }
     }
 

@@ -27,6 +27,7 @@
 //! | `P:{pN}:attempt`, `attempts` | hash, sorted set | uuid index → attempt that another followed; the names | `commit` |
 //! | `P:{pN}:idempotency` | hash | namespace and key → what it stands for | `commit` |
 //! | `P:{pN}:lane`, `lanes` | hash, sorted set | name → lane; the names | `commit` |
+//! | `P:{pN}:kept`, `listed` | hash, sorted set | kind and name → record of a suspension or a flow; the names of the kinds that are listed | `commit` |
 //!
 //! Nothing expires by itself. Sorted sets are ordered by their members, whose
 //! numbers are bytes; a score is a double and does not order every `i64`.
@@ -64,9 +65,9 @@
 //! may have less than what was written. The next heartbeat then ends the
 //! node's life, and the next life reads everything afresh.
 //!
-//! When memory is full, change sets that add executions or payloads are
+//! When memory is full, change sets that add executions, payloads or flows are
 //! refused; all others go through a function that the server runs all the
-//! same, so that what runs can end.
+//! same, so that what runs can end, suspend and be signalled.
 
 mod commit;
 mod errors;
@@ -99,7 +100,7 @@ use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, NodeId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
+use leasehold_core::record::{Attempt, BlobKey, Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use memory::Memory;
 use redis::IntoConnectionInfo;
@@ -309,6 +310,16 @@ impl Backend for RedisBackend {
 
     async fn scan_active(&self, partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>> {
         read::scan_active(self, partition, after, limit).await
+    }
+
+    async fn scan_kept(
+        &self,
+        partition: u16,
+        kind: KeptKind,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        read::scan_kept(self, partition, kind, after, limit).await
     }
 
     async fn list_expired_leases(

@@ -5,7 +5,7 @@ use crate::errors;
 use leasehold_backend::{StoreError, StoreResult};
 use leasehold_core::codec;
 use leasehold_core::ids::ExecutionId;
-use leasehold_core::record::Execution;
+use leasehold_core::record::{Execution, KeptKind, Record};
 use redis::Value;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -113,4 +113,12 @@ pub(crate) fn execution(partition: u16, id: Uuid, bytes: &[u8]) -> StoreResult<A
         return Err(place.corrupt("record", format!("it is about {}", execution.id)));
     }
     Ok(Arc::new(execution))
+}
+
+/// The kept record of a name, which must be its own.
+pub(crate) fn kept(partition: u16, kind: KeptKind, name: &[u8], bytes: &[u8]) -> StoreResult<Record> {
+    Record::from_kept(kind, name, bytes).map_err(|error| {
+        let row = format!("{partition}/{kind:?}/{}", name.escape_ascii());
+        Place::new("kept", &row).corrupt("record", error)
+    })
 }

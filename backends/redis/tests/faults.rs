@@ -2,10 +2,13 @@
 //! test has servers of its own, since others would notice.
 
 mod support;
+#[path = "support/kept.rs"]
+mod the;
 
 use leasehold_backend::{Backend, Batch, PartOutcome, StoreError};
 use leasehold_backend_suite::{START, TTL_MS};
 use leasehold_core::partition::PartitionConfig;
+use leasehold_core::record::{KeptKind, Record, RecordKey};
 use leasehold_redis::{Durability, RedisOptions};
 use leasehold_services::{Flavour, Redis, RedisConfig, Reply, ServiceError, ValkeyCluster, wait_for};
 use std::time::Duration;
@@ -110,6 +113,47 @@ async fn on_a_full_server_a_part_with_new_work_is_refused_as_a_whole_and_takes_n
     // Without the new work the first partition goes on.
     engine.commit(vec![end]).await;
     assert_eq!(engine.store.stored_index(ids[0]).await.unwrap().unwrap().queue, "terminal");
+}
+
+async fn a_full_server_refuses_new_flows_and_lets_what_runs_suspend_and_be_signalled(flavour: Flavour) {
+    let server = server(flavour, &[]);
+    let mut engine = engine(&server).await;
+    let (one, two) = (the::flow(1, 1), the::flow(2, 1));
+    let running = [&one, &two, &the::suspended(1, 1)].map(the::put);
+    the::write(&mut engine, 1, running).await;
+    fill(&server);
+
+    let fresh = the::flow(3, 1);
+    let batch = engine.batch(vec![(1, the::set([the::put(&fresh)]))]);
+    let error = engine.send(&batch).await.unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+    assert!(engine.store.is_full());
+
+    let left = [
+        the::waits(1, 1),
+        the::signal_bytes(1, vec![7; 1000]),
+        the::signal_dedup("a"),
+        the::suspended(2, 2),
+        the::pending_cancels(1),
+    ];
+    let changed = [the::replace(&one, &the::flow(1, 2)), the::delete(&two), the::delete(&the::suspended(1, 1))];
+    the::write(&mut engine, 1, left.iter().map(the::put).chain(changed)).await;
+    let list = async |kind| engine.store.scan_kept(1, kind, None, 10).await.unwrap();
+    assert_eq!(list(KeptKind::Flow).await, [the::flow(1, 2)]);
+    assert_eq!(list(KeptKind::Suspended).await, [the::suspended(2, 2)]);
+    let keys: Vec<RecordKey> = left.iter().map(Record::key).collect();
+    let loaded = engine.store.load(1, &keys, &[]).await.unwrap();
+    assert_eq!(loaded.records, left.map(Some));
+}
+
+#[tokio::test]
+async fn a_full_redis_refuses_new_flows_and_lets_what_runs_suspend_and_be_signalled() {
+    a_full_server_refuses_new_flows_and_lets_what_runs_suspend_and_be_signalled(Flavour::Redis).await;
+}
+
+#[tokio::test]
+async fn a_full_valkey_refuses_new_flows_and_lets_what_runs_suspend_and_be_signalled() {
+    a_full_server_refuses_new_flows_and_lets_what_runs_suspend_and_be_signalled(Flavour::Valkey).await;
 }
 
 #[tokio::test]

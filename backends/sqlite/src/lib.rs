@@ -59,7 +59,7 @@ use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, NodeId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
+use leasehold_core::record::{Attempt, BlobKey, Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use lock::FileLock;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
@@ -294,6 +294,16 @@ impl Backend for SqliteBackend {
         limit: usize,
     ) -> StoreResult<Vec<ExpiredLease>> {
         read::list_expired_leases(self, as_of, after, limit).await
+    }
+
+    async fn scan_kept(
+        &self,
+        partition: u16,
+        kind: KeptKind,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<Record>> {
+        read::scan_kept(self, partition, kind, after, limit).await
     }
 
     async fn list_executions(

@@ -16,7 +16,8 @@ pub(crate) async fn plan(sql: &str) -> Vec<String> {
 
 /// Whether the plan visits a whole table of the schema.
 pub(crate) fn scans_a_table(plan: &[String]) -> bool {
-    let tables = ["executions", "blobs", "attempts", "idempotency", "lanes", "events", "inbox", "t", "e", "n", "i"];
+    let tables =
+        ["executions", "blobs", "attempts", "idempotency", "lanes", "kept", "events", "inbox", "t", "e", "n", "i"];
     plan.iter().any(|line| {
         let mut words = line.split(' ');
         words.next() == Some("SCAN") && words.next().is_some_and(|name| tables.contains(&name))

@@ -14,6 +14,7 @@ use uuid::Uuid;
 pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_initial.sql"),
     include_str!("../../../migrations/sqlite/0002_inbox.sql"),
+    include_str!("../../../migrations/sqlite/0003_kept.sql"),
 ];
 
 /// Marks the file as ours: "LsHd".

@@ -4,6 +4,8 @@
 mod support;
 
 use leasehold_backend::{Backend, PartOutcome, StoreError};
+use leasehold_backend_suite::kept;
+use leasehold_core::decision::ChangeSet;
 use sqlx::{ConnectOptions, Connection, Executor};
 use std::time::Duration;
 use support::{engine, engine_with, options, raw_options};
@@ -67,4 +69,23 @@ async fn the_number_of_statements_does_not_grow_with_the_batch() {
     }
     // BEGIN, head, heads compared, two tables, COMMIT.
     assert_eq!(counts, [(6, 3, 6, 3); 2]);
+}
+
+#[tokio::test]
+async fn kept_records_cost_their_batch_a_statement_for_each_hundred_and_twenty_eight() {
+    let folder = tempdir().unwrap();
+    let mut engine = engine(&folder).await;
+    engine.created([1]).await;
+    let mut counts = Vec::new();
+    for size in [0, 1, 128, 129] {
+        let id = engine.id(1);
+        let create = engine.create(id);
+        let changes = (0..size).map(|number| kept::made(kept::payload(number, vec![1]))).collect();
+        let before = engine.store.stats();
+        engine.commit(vec![create, (1, ChangeSet { changes, ..ChangeSet::default() })]).await;
+        let after = engine.store.stats();
+        counts.push((after.statements - before.statements, after.round_trips - before.round_trips));
+        assert_eq!(u128::from(after.rows_written - before.rows_written), 2 + size);
+    }
+    assert_eq!(counts, [(6, 3), (7, 4), (7, 4), (8, 5)]);
 }

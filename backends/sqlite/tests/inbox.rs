@@ -167,7 +167,7 @@ async fn a_store_of_the_first_version_gets_its_inbox() {
     before.created([1]).await;
     before.store.close().await;
     let mut connection = application(&folder).await;
-    connection.execute("DROP TABLE inbox; PRAGMA user_version = 1").await.unwrap();
+    connection.execute("DROP TABLE inbox; DROP TABLE kept; PRAGMA user_version = 1").await.unwrap();
     connection.close().await.unwrap();
     let after = engine(&folder).await;
     assert_eq!(left(&after).await, []);

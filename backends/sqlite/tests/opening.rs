@@ -4,9 +4,10 @@ mod support;
 
 use leasehold_backend::{Backend, ManualClock, StoreError};
 use leasehold_backend_suite::START;
+use leasehold_backend_suite::kept;
 use leasehold_core::ids::NodeId;
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::RecordKey;
+use leasehold_core::record::{KeptKind, RecordKey};
 use sqlx::{ConnectOptions, Connection, Executor};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -68,7 +69,7 @@ async fn preparing_twice_gives_the_same_identity() {
     let one = store.prepare(&PartitionConfig::default()).await.unwrap();
     let two = store.prepare(&PartitionConfig::default()).await.unwrap();
     assert_eq!(one, two);
-    assert_eq!(one.schema_version, 2);
+    assert_eq!(one.schema_version, 3);
     assert_eq!(one.store_id.get_version_num(), 4);
 }
 
@@ -119,6 +120,33 @@ async fn a_folder_that_is_missing_is_refused() {
     let mut options = options(&folder);
     options.path = folder.path().join("missing").join("store.db");
     assert!(refusal(open(options, &clock()).await).contains("missing"));
+}
+
+#[tokio::test]
+async fn a_store_of_the_second_version_gets_a_place_for_kept_records() {
+    let folder = tempdir().unwrap();
+    let mut before = engine(&folder).await;
+    let id = before.created([1]).await[0];
+    let identity = before.store.prepare(&PartitionConfig::default()).await.unwrap();
+    before.store.close().await;
+    let path = folder.path().join("store.db");
+    let schema = async || -> Vec<String> {
+        let mut raw = raw_options(&path).connect().await.unwrap();
+        let sql = sqlx::query_scalar("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name");
+        sql.fetch_all(&mut raw).await.unwrap()
+    };
+    let whole = schema().await;
+    by_hand(&folder, "DROP TABLE kept; PRAGMA user_version = 2").await;
+    assert_eq!(schema().await.len(), whole.len() - 2, "a table and its index");
+
+    let mut after = engine_with(options(&folder), 2, &[9]).await;
+    assert_eq!(after.store.prepare(&PartitionConfig::default()).await.unwrap(), identity);
+    assert!(after.exists(id).await);
+    kept::write(&mut after, 9, vec![kept::made(kept::suspended(1, 1))]).await;
+    let listed = after.store.scan_kept(9, KeptKind::Suspended, None, 10).await.unwrap();
+    assert_eq!(listed, [kept::suspended(1, 1)]);
+    after.store.close().await;
+    assert_eq!(schema().await, whole);
 }
 
 #[tokio::test]

@@ -15,7 +15,6 @@ use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, No
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::{Execution, Holder, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
-use leasehold_core::view::Source;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -26,14 +25,7 @@ pub const START: TimestampMs = TimestampMs(1_800_000_000_000);
 pub const TTL_MS: u64 = 10_000;
 
 /// Records of one partition.
-#[derive(Default)]
-struct Records(HashMap<RecordKey, Record>);
-
-impl Source for Records {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.0.get(key).cloned()
-    }
-}
+type Records = HashMap<RecordKey, Record>;
 
 /// One node on one store.
 pub struct Engine<B: Backend> {
@@ -133,7 +125,7 @@ impl<B: Backend> Engine<B> {
 
     /// What the engine knows of an execution.
     pub fn execution(&self, id: ExecutionId) -> Arc<Execution> {
-        match self.records[&id.partition()].0.get(&RecordKey::Execution(id.uuid())) {
+        match self.records[&id.partition()].get(&RecordKey::Execution(id.uuid())) {
             Some(Record::Execution(execution)) => Arc::clone(execution),
             other => panic!("{id}: {other:?}"),
         }
@@ -142,13 +134,14 @@ impl<B: Backend> Engine<B> {
     /// Decides a command and takes its changes over.
     pub fn decide<O: Operation>(&mut self, operation: O) -> (u16, ChangeSet, O::Outcome) {
         let command = operation.into_command();
-        let partition = command.execution_id().partition();
+        let partition = command.subject().partition(&PartitionConfig::default());
         let records = self.records.entry(partition).or_default();
-        let decision = decide(&command, records, &Context { now: self.clock.now(), random: 0.5, promised_until: None });
+        let context = Context { now: self.clock.now(), random: 0.5, promised_until: None };
+        let decision = decide(&command, records, &context).decided().expect("everything is at hand");
         for change in &decision.changes.changes {
             match &change.new {
-                Some(record) => records.0.insert(change.key.clone(), record.clone()),
-                None => records.0.remove(&change.key),
+                Some(record) => records.insert(change.key.clone(), record.clone()),
+                None => records.remove(&change.key),
             };
         }
         let outcome = O::outcome(decision.outcome.unwrap()).unwrap_or_else(|other| panic!("{other:?}"));

@@ -9,6 +9,8 @@
 pub mod commits;
 mod engine;
 #[doc(hidden)]
+pub mod kept;
+#[doc(hidden)]
 pub mod ownership;
 #[doc(hidden)]
 pub mod pages;
@@ -61,6 +63,18 @@ macro_rules! every_store {
             deleted_records_of_every_kind_are_gone,
             a_record_made_and_deleted_in_one_batch_is_never_written,
             index_entries_follow_the_record_through_its_life,
+        );
+        $crate::tests_at!($place, kept:
+            kept_records_read_back_in_the_order_asked_for_among_others,
+            a_kept_record_is_written_over_and_deleted,
+            a_kept_record_made_and_deleted_in_one_batch_is_never_written,
+            the_largest_payload_of_a_signal_is_kept,
+            kept_records_come_and_go_by_the_hundred,
+            a_part_that_fails_or_is_refused_writes_no_kept_record,
+            a_listed_kind_comes_in_order_and_page_by_page,
+            lists_hold_one_kind_of_one_partition,
+            no_list_is_longer_than_the_longest_page,
+            a_list_that_does_not_exist_is_refused,
         );
         $crate::tests_at!($place, pages:
             groups_are_listed_once_each_and_page_by_page,
@@ -120,6 +134,7 @@ mod tests {
         let (macros, _) = include_str!("lib.rs").split_once("#[cfg(test)]").unwrap();
         let modules = [
             include_str!("records.rs"),
+            include_str!("kept.rs"),
             include_str!("pages.rs"),
             include_str!("ownership.rs"),
             include_str!("commits.rs"),

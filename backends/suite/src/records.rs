@@ -98,6 +98,7 @@ pub async fn every_kind_of_record_reads_back_in_the_order_asked_for<P: Place>() 
                 assert_eq!((idempotency.execution_id, idempotency.expires_at), (id, START.plus(86_400_000)));
             }
             Record::Lane(lane) => assert_eq!(lane.registered_at, START),
+            Record::Wait(_) | Record::Flow(_) => panic!("not asked for: {record:?}"),
         }
     }
     assert_eq!(loaded.blobs[0], None);

@@ -17,6 +17,7 @@ use crate::record::flow::FlowKey;
 use crate::record::{Blob, BlobKey, Execution, Idempotency, IdempotencyKey, Lane, Record, RecordKey};
 use crate::time::TimestampMs;
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Something that must be in memory before a decision can be made.
@@ -49,6 +50,17 @@ pub trait Source {
 
     /// Bytes beside an execution, in the same way.
     fn find_blob(&self, key: &BlobKey) -> Option<Option<Blob>>;
+}
+
+/// All records there are, without blobs: for whoever decides without a store.
+impl<S: BuildHasher> Source for HashMap<RecordKey, Record, S> {
+    fn find(&self, key: &RecordKey) -> Option<Option<Record>> {
+        Some(self.get(key).cloned())
+    }
+
+    fn find_blob(&self, _key: &BlobKey) -> Option<Option<Blob>> {
+        Some(None)
+    }
 }
 
 /// Up to so many keys a walk along a list is faster than a table.

@@ -15,10 +15,9 @@ use leasehold_core::command::{
     Claim, ClaimOutcome, CommandSource, CompleteExecution, CreateExecution, FenceTriple, Operation, decide,
 };
 use leasehold_core::decision::{Context, Merged};
-use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId, NodeId, WorkerId, WorkerInstanceId};
+use leasehold_core::ids::{AttemptId, LeaseId, NodeId, WorkerId, WorkerInstanceId};
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::{Holder, Record, RecordKey};
-use leasehold_core::view::Source;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,22 +31,12 @@ const DELAY: Duration = Duration::from_hours(24);
 /// How long the filler may own the partitions.
 const OWNS_FOR_MS: u64 = 6 * 3_600_000;
 
-/// What is known of a partition's records.
-#[derive(Default)]
-struct Records(HashMap<RecordKey, Record>);
-
-impl Source for Records {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.0.get(key).cloned()
-    }
-}
-
 /// One partition in the filler's hands.
 struct Partition {
     epoch: u64,
     seq: u64,
     next_event: u64,
-    records: Records,
+    records: HashMap<RecordKey, Record>,
     merged: Merged,
 }
 
@@ -86,8 +75,7 @@ pub(super) async fn fill(
     if taken.len() != all.len() {
         return Err(format!("{} of {} partitions were free", taken.len(), all.len()).into());
     }
-    let fresh =
-        |epoch| Partition { epoch, seq: 0, next_event: 1, records: Records::default(), merged: Merged::default() };
+    let fresh = |epoch| Partition { epoch, seq: 0, next_event: 1, records: HashMap::new(), merged: Merged::default() };
     let clerk = Node::builder().memory().clock(clock.clone()).entropy(entropy.clone()).open().await?;
     let mut filler = Filler {
         backend: backend.clone(),
@@ -178,14 +166,15 @@ impl Filler {
     /// Decides a command and keeps what it changes for the next batch.
     fn decide<O: Operation>(&mut self, operation: O) -> BenchResult<O::Outcome> {
         let command = operation.into_command();
-        let id: ExecutionId = command.execution_id();
-        let partition = self.partitions.get_mut(&id.partition()).ok_or("a partition nobody has")?;
+        let number = command.subject().partition(&PartitionConfig::default());
+        let partition = self.partitions.get_mut(&number).ok_or("a partition nobody has")?;
         let context = Context { now: self.clock.now(), random: 0.5, promised_until: None };
-        let decision = decide(&command, &partition.records, &context);
+        let decision =
+            decide(&command, &partition.records, &context).decided().ok_or("records that are not at hand")?;
         for change in &decision.changes.changes {
             match &change.new {
-                Some(record) => partition.records.0.insert(change.key.clone(), record.clone()),
-                None => partition.records.0.remove(&change.key),
+                Some(record) => partition.records.insert(change.key.clone(), record.clone()),
+                None => partition.records.remove(&change.key),
             };
         }
         partition.merged.absorb(decision.changes);
@@ -201,7 +190,7 @@ impl Filler {
             }
             let changes = partition.merged.take();
             // Nothing asks for these again.
-            partition.records.0.retain(|key, _| !matches!(key, RecordKey::Execution(_)));
+            partition.records.retain(|key, _| !matches!(key, RecordKey::Execution(_)));
             let first_event = partition.next_event;
             partition.next_event += changes.events.len() as u64;
             let expected =

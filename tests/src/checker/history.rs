@@ -102,7 +102,7 @@ impl History {
                         format!("replay {replay_count} is told as number {}", self.replays)
                     });
                 }
-                Fact::CreateRefused { .. } => {}
+                Fact::CreateRefused { .. } | Fact::SignalDelivered { .. } => {}
             }
         }
     }

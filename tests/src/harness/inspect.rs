@@ -111,5 +111,8 @@ pub fn describe_fact(fact: &Fact) -> String {
         Fact::PriorityChanged { old, new } => format!("priority_changed {old} {new}"),
         Fact::Replayed { replay_count, replay_type } => format!("replay_initiated {replay_count} {replay_type}"),
         Fact::CreateRefused { code, .. } => format!("create_refused {code}"),
+        Fact::SignalDelivered { effect, source_identity, .. } => {
+            format!("signal_delivered {} from {source_identity}", effect.as_str())
+        }
     }
 }

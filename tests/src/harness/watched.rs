@@ -10,7 +10,7 @@ use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, NodeId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
+use leasehold_core::record::{Attempt, BlobKey, Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -150,6 +150,12 @@ macro_rules! delegate_backend {
             scan_eligible(partition: u16, lane: &LaneId, limit: usize) -> StoreResult<Vec<ExecutionId>>;
             scan_due(partition: u16, after: Option<(TimestampMs, Uuid)>, limit: usize) -> StoreResult<Vec<DueEntry>>;
             scan_active(partition: u16, after: Option<Uuid>, limit: usize) -> StoreResult<Vec<Arc<Execution>>>;
+            scan_kept(
+                partition: u16,
+                kind: KeptKind,
+                after: Option<&RecordKey>,
+                limit: usize
+            ) -> StoreResult<Vec<Record>>;
             list_expired_leases(
                 as_of: TimestampMs,
                 after: Option<&ExpiredLeaseCursor>,

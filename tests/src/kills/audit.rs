@@ -187,7 +187,7 @@ impl Told {
                     self.cancellations += u64::from(*outcome == TerminalOutcome::Cancelled);
                 }
                 Fact::Replayed { .. } => self.replays += 1,
-                Fact::PriorityChanged { .. } | Fact::CreateRefused { .. } => {}
+                Fact::PriorityChanged { .. } | Fact::CreateRefused { .. } | Fact::SignalDelivered { .. } => {}
             }
         }
     }

@@ -121,7 +121,10 @@ impl Oracle {
                         cancelled.insert(event.execution_id);
                     }
                     Fact::Replayed { .. } => *replays.entry(event.execution_id).or_default() += 1,
-                    Fact::Completed { .. } | Fact::PriorityChanged { .. } | Fact::CreateRefused { .. } => {}
+                    Fact::Completed { .. }
+                    | Fact::PriorityChanged { .. }
+                    | Fact::CreateRefused { .. }
+                    | Fact::SignalDelivered { .. } => {}
                 }
             }
         }

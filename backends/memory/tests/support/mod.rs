@@ -29,20 +29,16 @@ pub fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(TimestampMs(1_000_000)))
 }
 
+pub fn partition_of(command: &Command) -> u16 {
+    command.subject().partition(&PartitionConfig::default())
+}
+
 pub fn node(number: u128) -> NodeId {
     NodeId::from_uuid(Uuid::from_u128(number))
 }
 
 pub fn id(partition: u16, number: u128) -> ExecutionId {
     ExecutionId::from_parts(partition, Uuid::from_u128(number))
-}
-
-struct Records(BTreeMap<RecordKey, Record>);
-
-impl Source for Records {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.0.get(key).cloned()
-    }
 }
 
 /// A node with the partitions it took.
@@ -122,11 +118,12 @@ impl Owner {
 
     pub async fn decided_command(&self, command: &Command) -> ChangeSet {
         let keys = command.keys();
-        let loaded = self.backend.load(command.execution_id().partition(), &keys, &[]).await.unwrap();
-        let records = keys.into_iter().zip(loaded.records).filter_map(|(key, record)| Some((key, record?))).collect();
+        let loaded = self.backend.load(partition_of(command), &keys, &[]).await.unwrap();
+        let records: HashMap<RecordKey, Record> =
+            keys.into_iter().zip(loaded.records).filter_map(|(key, record)| Some((key, record?))).collect();
         let now = self.backend.now().await.unwrap();
         let context = Context { now, random: 0.5, promised_until: None };
-        decide(command, &Records(records), &context).changes
+        decide(command, &records, &context).decided().unwrap().changes
     }
 
     /// Commits one change set.
@@ -143,7 +140,7 @@ impl Owner {
     pub async fn run(&mut self, operation: impl Operation) {
         let command = operation.into_command();
         let changes = self.decided_command(&command).await;
-        let outcome = self.commit(command.execution_id().partition(), changes).await;
+        let outcome = self.commit(partition_of(&command), changes).await;
         assert_eq!(outcome, Ok(PartOutcome::Applied));
     }
 

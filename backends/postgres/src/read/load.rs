@@ -6,7 +6,7 @@
 use super::Column;
 use crate::PostgresBackend;
 use crate::binds::Binds;
-use leasehold_backend::{Loaded, StoreError, StoreResult};
+use leasehold_backend::{Loaded, StoreError, StoreResult, kept_name, kept_record};
 use leasehold_core::ids::{ExecutionId, LaneId};
 use leasehold_core::record::{BlobKey, Idempotency, IdempotencyKey, Lane, Record, RecordKey};
 use leasehold_core::state::LaneState;
@@ -25,10 +25,11 @@ enum Kind {
     Idempotency,
     Lane,
     Blob,
+    Kept,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Execution, Self::Attempt, Self::Idempotency, Self::Lane, Self::Blob];
+    const ALL: [Self; 6] = [Self::Execution, Self::Attempt, Self::Idempotency, Self::Lane, Self::Blob, Self::Kept];
 
     const fn bit(self) -> u32 {
         1 << self as u32
@@ -65,6 +66,11 @@ impl Kind {
                  FROM given, unnest(?::int4[], ?::uuid[], ?::text[]) AS v(at, id, kind), @blobs AS t \
                  WHERE t.execution = v.id AND t.partition = given.partition AND t.kind = v.kind"
             }
+            Self::Kept => {
+                "SELECT 5, v.at, t.record, NULL, NULL, NULL, NULL \
+                 FROM given, unnest(?::int4[], ?::bytea[]) AS v(at, name), @kept AS t \
+                 WHERE t.partition = given.partition AND t.name = v.name"
+            }
         }
     }
 }
@@ -77,10 +83,11 @@ struct Wanted<'k> {
     idempotency: Vec<(usize, &'k IdempotencyKey)>,
     lanes: Vec<(usize, &'k LaneId)>,
     blobs: &'k [BlobKey],
+    kept: Vec<(usize, Vec<u8>)>,
 }
 
 impl<'k> Wanted<'k> {
-    fn of(keys: &'k [RecordKey], blobs: &'k [BlobKey]) -> Self {
+    fn of(keys: &'k [RecordKey], blobs: &'k [BlobKey]) -> StoreResult<Self> {
         let mut wanted = Self { blobs, ..Self::default() };
         for (at, key) in keys.iter().enumerate() {
             match key {
@@ -90,9 +97,10 @@ impl<'k> Wanted<'k> {
                 RecordKey::Idempotency(key) if key.key.contains('\0') => {}
                 RecordKey::Idempotency(key) => wanted.idempotency.push((at, key)),
                 RecordKey::Lane(lane) => wanted.lanes.push((at, lane)),
+                RecordKey::Wait(_) | RecordKey::Flow(_) => wanted.kept.push((at, kept_name(key)?.1)),
             }
         }
-        wanted
+        Ok(wanted)
     }
 
     fn count(&self, kind: Kind) -> usize {
@@ -102,6 +110,7 @@ impl<'k> Wanted<'k> {
             Kind::Idempotency => self.idempotency.len(),
             Kind::Lane => self.lanes.len(),
             Kind::Blob => self.blobs.len(),
+            Kind::Kept => self.kept.len(),
         }
     }
 
@@ -133,6 +142,10 @@ impl<'k> Wanted<'k> {
                 binds.uuids(self.blobs.iter().map(|key| key.execution));
                 binds.texts(self.blobs.iter().map(|key| key.kind.as_str()));
             }
+            Kind::Kept => {
+                places(&self.kept, binds);
+                binds.byte_strings(self.kept.iter().map(|(_, name)| &name[..]));
+            }
         }
     }
 }
@@ -150,7 +163,7 @@ pub(crate) async fn load(
             keys.len() + blobs.len()
         )));
     }
-    let wanted = Wanted::of(keys, blobs);
+    let wanted = Wanted::of(keys, blobs)?;
     let kinds = || Kind::ALL.into_iter().filter(|kind| wanted.count(*kind) > 0);
     let used: u32 = kinds().map(Kind::bit).sum();
     if used == 0 {
@@ -213,6 +226,10 @@ fn record(row: &PgRow, partition: u16, key: &RecordKey) -> StoreResult<Record> {
             })))
         }
         RecordKey::Lane(lane) => Ok(Record::Lane(Arc::new(stored_lane(row, partition, lane)?))),
+        RecordKey::Wait(_) | RecordKey::Flow(_) => {
+            let (kind, name) = kept_name(key)?;
+            kept_record(partition, kind, &name, Column::of(row, "kept", &partition).bytes(2, "record")?)
+        }
     }
 }
 

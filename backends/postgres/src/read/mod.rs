@@ -10,7 +10,7 @@ pub(crate) use inbox::{inbox, inbox_of};
 pub(crate) use lists::{list_attempts, list_executions, list_expired_leases, list_lanes, read_events, stored_index};
 pub(crate) use load::load;
 pub(crate) use ready::{group_text, ready_groups, scan_eligible, scan_ready};
-pub(crate) use scans::{scan_active, scan_due};
+pub(crate) use scans::{scan_active, scan_due, scan_kept};
 
 use crate::errors;
 use leasehold_backend::{PAGE_MAX, StoreError, StoreResult};

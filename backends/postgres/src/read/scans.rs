@@ -1,10 +1,10 @@
-//! Timers and active executions of a partition.
+//! Timers, active executions and kept records of a partition.
 
 use super::{Column, execution, page};
 use crate::PostgresBackend;
 use crate::binds::Binds;
-use leasehold_backend::{DueEntry, StoreResult};
-use leasehold_core::record::Execution;
+use leasehold_backend::{DueEntry, StoreResult, kept_bounds, kept_record};
+use leasehold_core::record::{Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -16,6 +16,9 @@ const DUE: &str = "SELECT due_at, id FROM @executions \
 /// Active executions by id.
 const ACTIVE: &str = "SELECT id, record FROM @executions \
     WHERE queue = 'active' AND partition = ? AND id >= ? AND (? OR id <> ?) ORDER BY id LIMIT ?";
+
+/// Kept records of one kind by name.
+const KEPT: &str = "SELECT name, record FROM @kept WHERE partition = ? AND name > ? AND name < ? ORDER BY name LIMIT ?";
 
 pub(crate) async fn scan_due(
     store: &PostgresBackend,
@@ -58,6 +61,32 @@ pub(crate) async fn scan_active(
         })
         .await?;
     rows.iter().map(|row| execution(row, partition)).collect()
+}
+
+pub(crate) async fn scan_kept(
+    store: &PostgresBackend,
+    partition: u16,
+    kind: KeptKind,
+    after: Option<&RecordKey>,
+    limit: usize,
+) -> StoreResult<Vec<Record>> {
+    let (lower, upper) = kept_bounds(kind, after)?;
+    let rows = store
+        .read(KEPT, || {
+            let mut binds = Binds::default();
+            binds.partition(partition);
+            binds.bytes(&lower);
+            binds.bytes(&upper);
+            binds.int(page(limit));
+            binds
+        })
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let column = Column::of(row, "kept", &partition);
+            kept_record(partition, kind, column.bytes(0, "name")?, column.bytes(1, "record")?)
+        })
+        .collect()
 }
 
 /// A place among ids: a lower bound that the index knows, and whether the

@@ -1,6 +1,6 @@
 //! What a batch writes, sorted by table and encoded.
 
-use leasehold_backend::{Batch, Part, StoreError, StoreResult};
+use leasehold_backend::{Batch, Part, StoreError, StoreResult, kept_name, kept_row};
 use leasehold_core::codec;
 use leasehold_core::decision::Change;
 use leasehold_core::ids::LaneId;
@@ -58,6 +58,9 @@ pub(super) struct Rows {
     pub(super) deleted_idempotency: Vec<In<IdempotencyKey>>,
     pub(super) lanes: Vec<In<Arc<Lane>>>,
     pub(super) deleted_lanes: Vec<In<LaneId>>,
+    /// Names and bytes.
+    pub(super) kept: Vec<In<(Vec<u8>, Vec<u8>)>>,
+    pub(super) deleted_kept: Vec<In<Vec<u8>>>,
     pub(super) events: Vec<In<EncodedEvent>>,
     /// Entries of the inbox that are dealt with.
     pub(super) inbox: Vec<In<i64>>,
@@ -155,11 +158,15 @@ impl Rows {
             }
             (Some(Record::Idempotency(idempotency)), _) => self.idempotency.push((partition, Arc::clone(idempotency))),
             (Some(Record::Lane(lane)), _) => self.lanes.push((partition, Arc::clone(lane))),
+            (Some(record @ (Record::Wait(_) | Record::Flow(_))), _) => self.kept.push((partition, kept_row(record)?)),
             // Made and deleted within the batch: the store never saw it.
             (None, _) if change.old.is_none() => {}
             (None, RecordKey::Attempt(key)) => self.deleted_attempts.push((partition, *key)),
             (None, RecordKey::Idempotency(key)) => self.deleted_idempotency.push((partition, key.clone())),
             (None, RecordKey::Lane(lane)) => self.deleted_lanes.push((partition, lane.clone())),
+            (None, key @ (RecordKey::Wait(_) | RecordKey::Flow(_))) => {
+                self.deleted_kept.push((partition, kept_name(key)?.1));
+            }
             (_, RecordKey::Execution(_)) | (Some(Record::Execution(_)), _) => {
                 return Err(StoreError::permanent(format!("{:?} is not the key of its record", change.key)));
             }
@@ -199,6 +206,8 @@ impl Rows {
             + self.deleted_idempotency.len()
             + self.lanes.len()
             + self.deleted_lanes.len()
+            + self.kept.len()
+            + self.deleted_kept.len()
             + self.events.len()
             + self.inbox.len()
     }
@@ -222,6 +231,8 @@ impl Rows {
         keep(&mut self.deleted_idempotency, refused);
         keep(&mut self.lanes, refused);
         keep(&mut self.deleted_lanes, refused);
+        keep(&mut self.kept, refused);
+        keep(&mut self.deleted_kept, refused);
         keep(&mut self.events, refused);
         keep(&mut self.inbox, refused);
     }

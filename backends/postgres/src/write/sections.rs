@@ -60,7 +60,7 @@ macro_rules! nowhere_else {
     };
 }
 
-static SECTIONS: [Section; 17] = [
+static SECTIONS: [Section; 19] = [
     Section {
         name: "hot_updated",
         change: "UPDATE @executions AS e SET lane = x.lane, priority = x.priority, \
@@ -276,6 +276,32 @@ static SECTIONS: [Section; 17] = [
         bind: |rows, binds| {
             binds.texts(rows.deleted_lanes.iter().map(|(_, lane)| lane.as_str()));
             binds.partitions(rows.deleted_lanes.iter().map(|(partition, _)| *partition));
+        },
+        bind_check: no_check,
+    },
+    Section {
+        name: "kept_put",
+        change: "INSERT INTO @kept (partition, name, record) \
+            SELECT * FROM unnest(?::int4[], ?::bytea[], ?::bytea[]) WHERE EXISTS (SELECT FROM head) \
+            ON CONFLICT (partition, name) DO UPDATE SET record = excluded.record",
+        check: None,
+        count: |rows| rows.kept.len(),
+        bind: |rows, binds| {
+            binds.partitions(rows.kept.iter().map(|(partition, _)| *partition));
+            binds.byte_strings(rows.kept.iter().map(|(_, (name, _))| &name[..]));
+            binds.byte_strings(rows.kept.iter().map(|(_, (_, record))| &record[..]));
+        },
+        bind_check: no_check,
+    },
+    Section {
+        name: "kept_deleted",
+        change: "DELETE FROM @kept AS k USING unnest(?::int4[], ?::bytea[]) AS x(partition, name) \
+            WHERE k.partition = x.partition AND k.name = x.name AND EXISTS (SELECT FROM head)",
+        check: None,
+        count: |rows| rows.deleted_kept.len(),
+        bind: |rows, binds| {
+            binds.partitions(rows.deleted_kept.iter().map(|(partition, _)| *partition));
+            binds.byte_strings(rows.deleted_kept.iter().map(|(_, name)| &name[..]));
         },
         bind_check: no_check,
     },

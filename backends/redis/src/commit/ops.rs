@@ -6,7 +6,7 @@ use leasehold_backend::{Part, StoreError, StoreResult};
 use leasehold_core::codec;
 use leasehold_core::decision::Change;
 use leasehold_core::index::{IndexEntries, index_entries};
-use leasehold_core::record::{BlobKey, BlobKind, Execution, Record, RecordKey};
+use leasehold_core::record::{BlobKey, BlobKind, Execution, KeptKind, Record, RecordKey};
 use redis::Cmd;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
@@ -107,6 +107,13 @@ impl Operations {
             RecordKey::Idempotency(key) => (Kind::Idempotency, None, keys::idempotency_field(key)),
             RecordKey::Lane(lane) => (Kind::Lane, Some(Kind::Lanes), lane.as_str().as_bytes().to_vec()),
             RecordKey::Execution(id) => (Kind::Execution, Some(Kind::Ids), id.as_bytes().to_vec()),
+            RecordKey::Wait(_) | RecordKey::Flow(_) => {
+                let (of, name) = keys::kept(&change.key)?;
+                // A flow is new work as an execution is; what either leaves
+                // behind on its way is not.
+                self.grows |= of == KeptKind::Flow && change.old.is_none() && change.new.is_some();
+                (Kind::Kept, of.is_listed().then_some(Kind::Listed), name)
+            }
         };
         match &change.new {
             Some(record) => {
@@ -236,6 +243,10 @@ fn encode_record(record: &Record) -> StoreResult<Vec<u8>> {
         Record::Attempt(attempt) => encode(&**attempt),
         Record::Idempotency(idempotency) => encode(&**idempotency),
         Record::Lane(lane) => encode(&**lane),
+        Record::Wait(_) | Record::Flow(_) => match record.kept_bytes() {
+            Some(bytes) => bytes.map_err(|error| StoreError::permanent(error.to_string())),
+            None => Err(StoreError::permanent(format!("{:?} has no bytes to be kept", record.key()))),
+        },
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn load(
     if count == 0 {
         return Ok(loaded);
     }
-    let wanted = wanted(record_keys, blobs);
+    let wanted = wanted(record_keys, blobs)?;
     let mut names = vec![store.keys.of(partition, Kind::Head)];
     names.extend(wanted.iter().map(|hash| store.keys.of(partition, hash.kind)));
     let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
@@ -59,7 +59,7 @@ pub(crate) async fn load(
     Ok(loaded)
 }
 
-fn wanted(record_keys: &[RecordKey], blobs: &[BlobKey]) -> Vec<Wanted> {
+fn wanted(record_keys: &[RecordKey], blobs: &[BlobKey]) -> StoreResult<Vec<Wanted>> {
     let mut wanted: Vec<Wanted> = Vec::new();
     let mut want = |kind, at, field| {
         let place = wanted.iter().position(|hash| hash.kind == kind).unwrap_or_else(|| {
@@ -75,12 +75,13 @@ fn wanted(record_keys: &[RecordKey], blobs: &[BlobKey]) -> Vec<Wanted> {
             RecordKey::Attempt(key) => want(Kind::Attempt, at, keys::attempt_field(key)),
             RecordKey::Idempotency(key) => want(Kind::Idempotency, at, keys::idempotency_field(key)),
             RecordKey::Lane(lane) => want(Kind::Lane, at, lane.as_str().as_bytes().to_vec()),
+            RecordKey::Wait(_) | RecordKey::Flow(_) => want(Kind::Kept, at, keys::kept(key)?.1),
         }
     }
     for (at, key) in blobs.iter().enumerate() {
         want(Kind::Blob, at, keys::blob_field(key));
     }
-    wanted
+    Ok(wanted)
 }
 
 fn record(partition: u16, key: &RecordKey, bytes: &[u8]) -> StoreResult<Record> {
@@ -91,6 +92,10 @@ fn record(partition: u16, key: &RecordKey, bytes: &[u8]) -> StoreResult<Record> 
         RecordKey::Attempt(_) => Record::Attempt(Arc::new(place.decode(bytes)?)),
         RecordKey::Idempotency(_) => Record::Idempotency(Arc::new(place.decode::<Idempotency>(bytes)?)),
         RecordKey::Lane(_) => Record::Lane(Arc::new(place.decode::<Lane>(bytes)?)),
+        RecordKey::Wait(_) | RecordKey::Flow(_) => {
+            let (kind, name) = keys::kept(key)?;
+            values::kept(partition, kind, &name, bytes)?
+        }
     };
     if record.key() != *key {
         return Err(place.corrupt("record", format!("it is about {:?}", record.key())));

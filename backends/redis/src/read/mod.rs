@@ -11,7 +11,7 @@ mod scans;
 
 pub(crate) use lists::{list_attempts, list_executions, list_expired_leases, list_lanes, read_events, stored_index};
 pub(crate) use load::load;
-pub(crate) use scans::{ready_groups, scan_active, scan_due, scan_eligible, scan_ready};
+pub(crate) use scans::{ready_groups, scan_active, scan_due, scan_eligible, scan_kept, scan_ready};
 
 use crate::RedisBackend;
 use crate::errors;

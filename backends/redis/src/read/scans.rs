@@ -6,9 +6,9 @@ use crate::keys::{self, Entry, Kind, Window};
 use crate::library::Function;
 use crate::values::{self, Place};
 use crate::wire::How;
-use leasehold_backend::{DueEntry, PAGE_MAX, ReadyGroup, StoreResult};
+use leasehold_backend::{DueEntry, PAGE_MAX, ReadyGroup, StoreResult, kept_bounds};
 use leasehold_core::ids::{ExecutionId, LaneId};
-use leasehold_core::record::Execution;
+use leasehold_core::record::{Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -78,6 +78,24 @@ pub(crate) async fn scan_due(
             Some(Entry::Due { at, id }) => Ok(DueEntry { due_at: at, execution: id }),
             _ => Err(place.corrupt("entry", "a member that is no timer")),
         })
+        .collect()
+}
+
+pub(crate) async fn scan_kept(
+    store: &RedisBackend,
+    partition: u16,
+    kind: KeptKind,
+    after: Option<&RecordKey>,
+    limit: usize,
+) -> StoreResult<Vec<Record>> {
+    let (lower, upper) = kept_bounds(kind, after)?;
+    // The whole member is the name, and a kind's names are all as long.
+    let name_bytes = kind.first().and_then(|key| key.kept()).map_or(0, |(_, name)| name.len());
+    let window = Window::between(&lower, &upper);
+    let call = scan_call(store, partition, (Kind::Listed, Kind::Kept), &window, page(limit), name_bytes);
+    scanned(partition, Kind::Listed, store.wire.call(&How::READ, call).await)?
+        .iter()
+        .map(|(name, bytes)| values::kept(partition, kind, name, bytes))
         .collect()
 }
 

@@ -8,7 +8,7 @@ use super::Column;
 use crate::SqliteBackend;
 use crate::binds::Binds;
 use crate::texts::size_for;
-use leasehold_backend::{Loaded, StoreResult};
+use leasehold_backend::{Loaded, StoreResult, kept_name, kept_record};
 use leasehold_core::ids::{ExecutionId, LaneId};
 use leasehold_core::record::{BlobKey, Idempotency, Lane, Record, RecordKey};
 use leasehold_core::state::LaneState;
@@ -30,15 +30,17 @@ pub(super) enum Kind {
     Idempotency,
     Lane,
     Blob,
+    Kept,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 5] = [Self::Execution, Self::Attempt, Self::Idempotency, Self::Lane, Self::Blob];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Execution, Self::Attempt, Self::Idempotency, Self::Lane, Self::Blob, Self::Kept];
 
     /// How many values name one row.
     pub(super) const fn columns(self) -> usize {
         match self {
-            Self::Execution | Self::Lane => 2,
+            Self::Execution | Self::Lane | Self::Kept => 2,
             Self::Attempt | Self::Idempotency | Self::Blob => 3,
         }
     }
@@ -68,6 +70,10 @@ impl Kind {
                 "SELECT 4, v.column1, t.bytes, NULL, NULL FROM (VALUES ",
                 ") AS v CROSS JOIN blobs AS t ON t.execution = v.column2 AND t.partition = ?1 AND t.kind = v.column3",
             ),
+            Self::Kept => (
+                "SELECT 5, v.column1, t.record, NULL, NULL FROM (VALUES ",
+                ") AS v CROSS JOIN kept AS t ON t.partition = ?1 AND t.name = v.column2",
+            ),
         }
     }
 }
@@ -78,6 +84,7 @@ const fn kind_of(key: &RecordKey) -> Kind {
         RecordKey::Attempt(_) => Kind::Attempt,
         RecordKey::Idempotency(_) => Kind::Idempotency,
         RecordKey::Lane(_) => Kind::Lane,
+        RecordKey::Wait(_) | RecordKey::Flow(_) => Kind::Kept,
     }
 }
 
@@ -97,7 +104,7 @@ pub(crate) async fn load(
     if keys.is_empty() && blobs.is_empty() {
         return Ok(loaded);
     }
-    let (sql, binds) = statement(partition, keys, blobs);
+    let (sql, binds) = statement(partition, keys, blobs)?;
     for row in &store.read(sql, binds).await? {
         let column = Column::of(row, "load", &partition);
         let (kind, at) = (column.count(0, "kind")?, column.count(1, "position")? as usize);
@@ -115,7 +122,7 @@ pub(crate) async fn load(
 /// One `SELECT` per kind that is asked for, as one statement. Positions are
 /// written into the text of a size, so that few texts exist: position `n` of
 /// a kind is bound beside its key.
-fn statement(partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> (Arc<str>, Binds) {
+fn statement(partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> StoreResult<(Arc<str>, Binds)> {
     let mut binds = Binds::for_read(1 + (keys.len() + blobs.len()) * 6);
     binds.int(i64::from(partition));
     let mut sql = String::new();
@@ -149,11 +156,11 @@ fn statement(partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> (Arc<str>
                 .iter()
                 .enumerate()
                 .filter(|(_, key)| kind_of(key) == kind)
-                .for_each(|(at, key)| bind_key(at, key, &mut binds)),
+                .try_for_each(|(at, key)| bind_key(at, key, &mut binds))?,
         }
         binds.pad((size - count) * kind.columns());
     }
-    (sql.into(), binds)
+    Ok((sql.into(), binds))
 }
 
 /// Beyond the sizes of writes, whole multiples of the largest one.
@@ -162,7 +169,7 @@ fn size_beyond(count: usize) -> usize {
     if count <= ROWS_MAX { size_for(count) } else { count.next_multiple_of(ROWS_MAX) }
 }
 
-fn bind_key(at: usize, key: &RecordKey, binds: &mut Binds) {
+fn bind_key(at: usize, key: &RecordKey, binds: &mut Binds) -> StoreResult<()> {
     binds.int(at as i64);
     match key {
         RecordKey::Execution(id) => binds.uuid(*id),
@@ -175,7 +182,9 @@ fn bind_key(at: usize, key: &RecordKey, binds: &mut Binds) {
             binds.shared(&key.key);
         }
         RecordKey::Lane(lane) => binds.text(lane.as_str()),
+        RecordKey::Wait(_) | RecordKey::Flow(_) => binds.bytes(kept_name(key)?.1),
     }
+    Ok(())
 }
 
 fn bind_blob(at: usize, key: &BlobKey, binds: &mut Binds) {
@@ -205,6 +214,10 @@ fn record(row: &SqliteRow, partition: u16, key: &RecordKey) -> StoreResult<Recor
             })))
         }
         RecordKey::Lane(lane) => Ok(Record::Lane(Arc::new(stored_lane(row, partition, lane)?))),
+        RecordKey::Wait(_) | RecordKey::Flow(_) => {
+            let (kind, name) = kept_name(key)?;
+            kept_record(partition, kind, &name, Column::of(row, "kept", &partition).bytes(2, "record")?)
+        }
     }
 }
 

@@ -12,6 +12,7 @@ async fn pages_are_read_in_index_order_without_visiting_other_rows() {
         (ready::RANKS, "partition=? AND lane=? AND requirements=?"),
         (scans::DUE, "partition=? AND (due_at,id)>(?,?)"),
         (scans::ACTIVE, "executions_active (partition=? AND id>?)"),
+        (scans::KEPT, "partition=? AND name>? AND name<?"),
         (lists::EXECUTIONS, "executions_id (partition=? AND id>?)"),
         (lists::ATTEMPTS, "execution=? AND partition=? AND idx>?"),
         (lists::LANES, "lane>?"),

@@ -1,10 +1,10 @@
-//! Timers and active executions of a partition.
+//! Timers, active executions and kept records of a partition.
 
 use super::{Column, execution, page};
 use crate::SqliteBackend;
 use crate::binds::Binds;
-use leasehold_backend::{DueEntry, StoreResult};
-use leasehold_core::record::Execution;
+use leasehold_backend::{DueEntry, StoreResult, kept_bounds, kept_record};
+use leasehold_core::record::{Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -16,6 +16,10 @@ pub(super) const DUE: &str = "SELECT due_at, id FROM executions \
 /// Active executions by id.
 pub(super) const ACTIVE: &str = "SELECT id, record FROM executions \
     WHERE queue = 'active' AND partition = ? AND id > ? ORDER BY id LIMIT ?";
+
+/// Kept records of one kind by name.
+pub(super) const KEPT: &str =
+    "SELECT name, record FROM kept WHERE partition = ? AND name > ? AND name < ? ORDER BY name LIMIT ?";
 
 pub(crate) async fn scan_due(
     store: &SqliteBackend,
@@ -53,4 +57,26 @@ pub(crate) async fn scan_active(
     binds.bytes(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
     binds.int(page(limit));
     store.read(ACTIVE.into(), binds).await?.iter().map(|row| execution(row, partition)).collect()
+}
+
+pub(crate) async fn scan_kept(
+    store: &SqliteBackend,
+    partition: u16,
+    kind: KeptKind,
+    after: Option<&RecordKey>,
+    limit: usize,
+) -> StoreResult<Vec<Record>> {
+    let (lower, upper) = kept_bounds(kind, after)?;
+    let mut binds = Binds::for_read(4);
+    binds.int(i64::from(partition));
+    binds.bytes(lower);
+    binds.bytes(upper);
+    binds.int(page(limit));
+    let rows = store.read(KEPT.into(), binds).await?;
+    rows.iter()
+        .map(|row| {
+            let column = Column::of(row, "kept", &partition);
+            kept_record(partition, kind, column.bytes(0, "name")?, column.bytes(1, "record")?)
+        })
+        .collect()
 }

@@ -18,6 +18,7 @@ mod events;
 mod executions;
 mod head;
 mod inbox;
+mod kept;
 mod landed;
 mod others;
 #[cfg(test)]

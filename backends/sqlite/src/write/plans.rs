@@ -1,6 +1,6 @@
 //! Every statement of a batch finds its rows by their keys.
 
-use super::{blobs, events, executions, head, inbox, others};
+use super::{blobs, events, executions, head, inbox, kept, others};
 use crate::plan::{plan, scans_a_table};
 use crate::texts::Texts;
 
@@ -19,6 +19,8 @@ async fn no_statement_of_a_batch_visits_rows_it_is_not_about() {
         &others::DELETE_IDEMPOTENCY,
         &others::PUT_LANES,
         &others::DELETE_LANES,
+        &kept::PUT,
+        &kept::DELETE,
         &inbox::LEAVE,
         &head::COMPARE,
     ] {

@@ -1,8 +1,8 @@
 //! What a batch writes, sorted by table and encoded.
 
-use super::{blobs, events, executions, inbox, others};
+use super::{blobs, events, executions, inbox, kept, others};
 use crate::writer::{Step, Writer};
-use leasehold_backend::{Batch, Part, StoreError, StoreResult};
+use leasehold_backend::{Batch, Part, StoreError, StoreResult, kept_name, kept_row};
 use leasehold_core::codec;
 use leasehold_core::decision::Change;
 use leasehold_core::ids::LaneId;
@@ -45,6 +45,9 @@ pub(super) struct Rows {
     pub(super) deleted_idempotency: Vec<In<IdempotencyKey>>,
     pub(super) lanes: Vec<In<Arc<Lane>>>,
     pub(super) deleted_lanes: Vec<In<LaneId>>,
+    /// Names and bytes.
+    pub(super) kept: Vec<In<(Vec<u8>, Vec<u8>)>>,
+    pub(super) deleted_kept: Vec<In<Vec<u8>>>,
     pub(super) events: Vec<In<EncodedEvent>>,
     pub(super) left_inbox: Vec<In<i64>>,
 }
@@ -98,6 +101,7 @@ impl Rows {
             }
             Some(Record::Idempotency(idempotency)) => self.idempotency.push((partition, Arc::clone(idempotency))),
             Some(Record::Lane(lane)) => self.lanes.push((partition, Arc::clone(lane))),
+            Some(record @ (Record::Wait(_) | Record::Flow(_))) => self.kept.push((partition, kept_row(record)?)),
             // Made and deleted within the batch: the store never saw it.
             None if change.old.is_none() => {}
             None => match &change.key {
@@ -105,6 +109,9 @@ impl Rows {
                 RecordKey::Attempt(key) => self.deleted_attempts.push((partition, *key)),
                 RecordKey::Idempotency(key) => self.deleted_idempotency.push((partition, key.clone())),
                 RecordKey::Lane(lane) => self.deleted_lanes.push((partition, lane.clone())),
+                key @ (RecordKey::Wait(_) | RecordKey::Flow(_)) => {
+                    self.deleted_kept.push((partition, kept_name(key)?.1));
+                }
             },
         }
         Ok(())
@@ -139,6 +146,8 @@ impl Rows {
             + self.deleted_idempotency.len()
             + self.lanes.len()
             + self.deleted_lanes.len()
+            + self.kept.len()
+            + self.deleted_kept.len()
             + self.events.len()
             + self.left_inbox.len()
     }
@@ -159,6 +168,8 @@ impl Rows {
         keep(&mut self.deleted_idempotency, refused);
         keep(&mut self.lanes, refused);
         keep(&mut self.deleted_lanes, refused);
+        keep(&mut self.kept, refused);
+        keep(&mut self.deleted_kept, refused);
         keep(&mut self.events, refused);
         keep(&mut self.left_inbox, refused);
     }
@@ -178,6 +189,8 @@ impl Rows {
         steps.extend(others::delete_idempotency(writer, self.deleted_idempotency));
         steps.extend(others::put_lanes(writer, self.lanes));
         steps.extend(others::delete_lanes(writer, self.deleted_lanes));
+        steps.extend(kept::put(writer, self.kept));
+        steps.extend(kept::delete(writer, self.deleted_kept));
         steps.extend(inbox::leave(writer, self.left_inbox));
         steps.extend(events::append(writer, self.events));
         steps

@@ -91,6 +91,7 @@ pub use waiting::{BUFFERED_SIGNALS_MAX, OPEN_WAITPOINTS_MAX};
 use crate::decision::{ChangeSet, Context, Decision, Rejection};
 use crate::error::EngineError;
 use crate::ids::{ExecutionId, FlowId};
+use crate::partition::PartitionConfig;
 use crate::record::{RecordKey, SuspendOutcome, WaitKey};
 use crate::view::{Need, Source, View};
 use flow::{FlowCommand, FlowReply, FlowView, Halt, Limits, On, member_step};
@@ -262,6 +263,17 @@ pub enum Subject {
     Flow(FlowId),
     /// A partition.
     Partition(u16),
+}
+
+impl Subject {
+    /// The partition in which it is decided.
+    pub fn partition(&self, config: &PartitionConfig) -> u16 {
+        match self {
+            Self::Execution(id) => id.partition(),
+            Self::Flow(id) => config.of_flow(*id),
+            Self::Partition(partition) => *partition,
+        }
+    }
 }
 
 impl Command {

@@ -128,7 +128,10 @@ pub fn check_flow_changes(set: &ChangeSet) -> Result<(), FlowViolation> {
             (Some(old), None) => {
                 let is_work = matches!(
                     old,
-                    FlowRecord::Continuation(_) | FlowRecord::SiblingCancels(_) | FlowRecord::PendingCancels(_)
+                    FlowRecord::Continuation(_)
+                        | FlowRecord::SiblingCancels(_)
+                        | FlowRecord::PendingCancels(_)
+                        | FlowRecord::Build(_)
                 );
                 rule(is_work, "what a flow is made of stays")?;
             }
@@ -150,7 +153,11 @@ fn header(old: &Flow, new: &Flow) -> Result<(), FlowViolation> {
     let rule = |holds, rule| ensure(new.flow_id, holds, rule, || format!("{old:?} {new:?}"));
     let grown = new.graph_revision - old.graph_revision;
     let parts = (new.node_count - old.node_count) + (new.edge_count - old.edge_count);
-    rule(grown == u64::from(parts) && grown <= 1, "the revision grows by one with each part of the graph")?;
+    rule(
+        grown == u64::from(parts) && (grown <= 1 || !old.sealed),
+        "the revision grows by one with each part of the graph",
+    )?;
+    rule(!old.sealed || new.sealed && old.digest == new.digest, "a flow is sealed once, as it was declared")?;
     rule(old.cancelled.is_none() || old.cancelled == new.cancelled, "a flow is cancelled once")?;
     rule(old.cancelled.is_none() || grown == 0, "a cancelled flow does not grow")?;
     rule(

@@ -53,6 +53,8 @@ pub enum KeptKind {
     SiblingCancels = 40,
     /// What the cancellation of a flow still has to end.
     PendingCancels = 41,
+    /// How far the building of a flow has come.
+    Build = 42,
 }
 
 impl KeptKind {
@@ -65,6 +67,7 @@ impl KeptKind {
             Self::Flow => Some(RecordKey::Flow(FlowKey::Flow(NO_FLOW))),
             Self::Continuation => Some(RecordKey::Flow(FlowKey::Continuation(NO_FLOW))),
             Self::PendingCancels => Some(RecordKey::Flow(FlowKey::PendingCancels(NO_FLOW))),
+            Self::Build => Some(RecordKey::Flow(FlowKey::Build(NO_FLOW))),
             _ => None,
         }
     }
@@ -138,6 +141,7 @@ impl FlowKey {
             Self::Continuation(_) => of(KeptKind::Continuation, &[]),
             Self::SiblingCancels(_, id) => of(KeptKind::SiblingCancels, &[id.as_bytes()]),
             Self::PendingCancels(_) => of(KeptKind::PendingCancels, &[]),
+            Self::Build(_) => of(KeptKind::Build, &[]),
         }
     }
 }
@@ -174,7 +178,8 @@ macro_rules! codecs {
 codecs! {
     Wait WaitRecord: Waits Waitpoint Signal SignalBytes SignalDedup SuspendDedup Suspended Keyring;
     Flow FlowRecord:
-        Flow Summary MemberPage Member Edge OutPage InPage Continuation SiblingCancels PendingCancels;
+        Flow Summary MemberPage Member Edge OutPage InPage Continuation SiblingCancels PendingCancels
+        Build;
 }
 
 impl Record {
@@ -248,6 +253,7 @@ mod tests {
             FlowKey::Continuation(flow).into(),
             FlowKey::SiblingCancels(flow, uuid(1)).into(),
             FlowKey::PendingCancels(flow).into(),
+            FlowKey::Build(flow).into(),
         ];
         let mut names: Vec<_> = keys.iter().map(|key| key.kept().unwrap().1).collect();
         names.sort();

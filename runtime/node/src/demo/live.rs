@@ -54,7 +54,10 @@ impl Live {
                 Fact::Completed { outcome: TerminalOutcome::Success, .. } => self.completed += 1,
                 Fact::Completed { outcome: TerminalOutcome::Failed, .. } => self.failed += 1,
                 Fact::Completed { .. } => self.others += 1,
-                Fact::PriorityChanged { .. } | Fact::Replayed { .. } | Fact::CreateRefused { .. } => {}
+                Fact::PriorityChanged { .. }
+                | Fact::Replayed { .. }
+                | Fact::CreateRefused { .. }
+                | Fact::SignalDelivered { .. } => {}
             }
         }
     }

@@ -141,22 +141,22 @@ async fn a_schema_is_brought_up_to_date_once_and_told_beforehand() {
     let server = Server::start();
     let store = server.database("shop");
     let before = server.dump("shop");
-    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(None, 2, true)]);
+    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(None, 3, true)]);
     assert_eq!(server.dump("shop"), before, "it was only told");
-    assert_eq!(store.steps(&["migrate"]).await, [(None, 2, true)]);
+    assert_eq!(store.steps(&["migrate"]).await, [(None, 3, true)]);
     let made = server.dump("shop");
 
-    // As the first version left it.
-    server.sql("shop", "DROP TABLE leasehold.inbox; DELETE FROM leasehold.migrations WHERE version = 2");
+    // As the second version left it.
+    server.sql("shop", "DROP TABLE leasehold.kept; DELETE FROM leasehold.migrations WHERE version = 3");
     let before = server.dump("shop");
-    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(Some(1), 2, true)]);
-    assert_found(&store.diagnosis("schema", &[]).await, "ok", "version 1, raised to 2");
+    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(Some(2), 3, true)]);
+    assert_found(&store.diagnosis("schema", &[]).await, "ok", "version 2, raised to 3");
     assert_eq!(server.dump("shop"), before, "it was only told");
     let told = store.done(&["migrate"]).await;
-    assert!(told.contains("was brought from version 1 to 2"), "{told}");
+    assert!(told.contains("was brought from version 2 to 3"), "{told}");
     let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'leasehold'";
     assert_eq!(server.sql("shop", tables).trim(), made.matches("CREATE TABLE leasehold.").count().to_string());
-    assert_eq!(store.steps(&["migrate"]).await, [(Some(2), 2, false)]);
+    assert_eq!(store.steps(&["migrate"]).await, [(Some(3), 3, false)]);
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn the_doctor_tells_how_a_server_stands_and_alters_nothing() {
     for (check, part) in [
         ("store", "PostgreSQL "),
         ("durability", "fsync and full_page_writes are on, synchronous_commit is on"),
-        ("schema", "version 2, 4 flow, 32 budget and 32 quota partitions, identity "),
+        ("schema", "version 3, 4 flow, 32 budget and 32 quota partitions, identity "),
         ("store clock", "within 2000 ms"),
         ("nodes", "1 live, 0 lapsed, 0 dead"),
         ("partitions", "all 4 are held by live nodes"),

@@ -69,12 +69,12 @@ async fn a_folder_that_is_missing_is_refused_and_not_made() {
 async fn a_file_is_brought_up_to_date_once_and_told_beforehand() {
     let dir = tempfile::tempdir().unwrap();
     let store = configured(&dir);
-    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(None, 2, true)]);
+    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(None, 3, true)]);
     assert!(files(dir.path()).is_empty(), "it was only told");
-    assert_eq!(store.steps(&["migrate"]).await, [(None, 2, true)]);
+    assert_eq!(store.steps(&["migrate"]).await, [(None, 3, true)]);
     let before = files(dir.path());
-    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(Some(2), 2, false)]);
-    assert_found(&store.diagnosis("store", &[]).await, "ok", "schema version 2, 4 flow, 32 budget");
+    assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(Some(3), 3, false)]);
+    assert_found(&store.diagnosis("store", &[]).await, "ok", "schema version 3, 4 flow, 32 budget");
     assert!(files(dir.path()) == before, "it is as it was");
 
     let server = store.serve().await;

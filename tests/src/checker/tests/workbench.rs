@@ -16,21 +16,12 @@ use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, No
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::{Execution, Holder, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
-use leasehold_core::view::Source;
 use leasehold_memory::{MemoryBackend, MemoryStore};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
 const LEASE_TTL_MS: u64 = 10_000;
-
-struct Records(BTreeMap<RecordKey, Record>);
-
-impl Source for Records {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.0.get(key).cloned()
-    }
-}
 
 /// The store and its only writer.
 pub struct Workbench {
@@ -77,10 +68,11 @@ impl Workbench {
         let command = operation.into_command();
         let keys = command.keys();
         let loaded = self.backend.load(0, &keys, &[]).await.unwrap();
-        let records = keys.into_iter().zip(loaded.records).filter_map(|(key, record)| Some((key, record?))).collect();
+        let records: HashMap<RecordKey, Record> =
+            keys.into_iter().zip(loaded.records).filter_map(|(key, record)| Some((key, record?))).collect();
         let now = self.backend.now().await.unwrap();
         let context = Context { now, random: 0.5, promised_until: None };
-        let mut decision = decide(&command, &Records(records), &context);
+        let mut decision = decide(&command, &records, &context).decided().unwrap();
         tamper(&mut decision.changes);
         self.write(decision.changes).await;
         let Ok(outcome) = O::outcome(decision.outcome.unwrap()) else { panic!("an answer of another operation") };

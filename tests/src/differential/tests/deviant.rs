@@ -11,7 +11,7 @@ use leasehold_core::event::EventId;
 use leasehold_core::handle::BackendTag;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, NodeId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::{Attempt, BlobKey, Execution, RecordKey};
+use leasehold_core::record::{Attempt, BlobKey, Execution, KeptKind, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::collections::BTreeSet;
 use std::ops::Deref;

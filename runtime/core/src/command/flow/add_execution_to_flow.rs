@@ -2,7 +2,7 @@
 
 use super::view::{FlowView, Halt, missing};
 use super::{DecideFlow, On};
-use crate::error::{ConflictKind, EngineError, StateKind};
+use crate::error::{ConflictKind, EngineError};
 use crate::flow::{EdgeGroup, check_nodes};
 use crate::ids::{ExecutionId, FlowId};
 use crate::record::flow::{FlowKey, Member, MemberPage, PAGE_MEMBERS};
@@ -62,10 +62,7 @@ impl DecideFlow for AddExecutionToFlow {
     fn decide(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<AddOutcome, Halt> {
         let (flow_id, execution_id) = (self.flow_id, self.execution_id);
         check_home(self.partition, execution_id)?;
-        let flow = view.flow(flow_id)?;
-        if flow.cancelled.is_some() {
-            return Err(StateKind::FlowAlreadyTerminal.into());
-        }
+        let flow = view.growing_flow(flow_id)?;
         let execution = view.execution(execution_id)?;
         if let Some(other) = execution.flow_id.filter(|other| *other != flow_id) {
             return Err(ConflictKind::AlreadyMemberOfDifferentFlow(other).into());
@@ -98,6 +95,7 @@ impl DecideFlow for AddExecutionToFlow {
             out_edges: 0,
             inbound: EdgeGroup::default(),
             beneath: None,
+            name: None,
             last_flow_graph_revision: 0,
             last_dependency_update_at: now,
         });

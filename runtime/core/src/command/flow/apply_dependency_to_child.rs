@@ -10,7 +10,7 @@ use super::stage_dependency_edge::data_ref;
 use super::view::{FlowView, Halt};
 use super::{DecideFlow, On};
 use crate::command::text;
-use crate::error::{ConflictKind, EngineError, StateKind, ValidationKind};
+use crate::error::{ConflictKind, EngineError, ValidationKind};
 use crate::flow::{Bucket, GroupState, SlotState, check_dependency_kind};
 use crate::ids::{EdgeId, ExecutionId, FlowId};
 use crate::record::flow::{Edge, FlowKey, OutEdge};
@@ -90,9 +90,7 @@ impl DecideFlow for ApplyDependencyToChild {
             return Ok(ApplyOutcome::AlreadyApplied);
         }
         self.check_staged(&edge)?;
-        if view.flow(flow_id)?.cancelled.is_some() {
-            return Err(StateKind::FlowAlreadyTerminal.into());
-        }
+        view.growing_flow(flow_id)?;
         let mut member = (*view.member(flow_id, child)?).clone();
         if member.inbound.state != GroupState::Pending {
             return Err(ConflictKind::EdgeGroupAlreadyFired.into());

@@ -122,6 +122,9 @@ fn cancel(
     next.cancelled = Some(FlowCancellation { at: now, reason: reason.to_owned(), policy });
     next.last_mutation_at = now;
     view.put(next);
+    if !flow.sealed && view.find_build(FlowKey::Build(flow_id))?.is_some() {
+        view.delete(FlowKey::Build(flow_id));
+    }
     if !selected.is_empty() {
         view.put(PendingCancels { flow_id, members: ordinals, due_at });
         let mut summary = (*view.summary(flow_id)?).clone();
@@ -130,6 +133,11 @@ fn cancel(
         view.put(summary);
     }
     Ok(CancelHeaderOutcome::Cancelled { cancellation_policy: policy, members, selected })
+}
+
+/// Cancels a flow whose building was not finished in time.
+pub(super) fn give_up(view: &mut FlowView<'_>, flow_id: FlowId, now: TimestampMs) -> Result<(), Halt> {
+    cancel(view, flow_id, "not_sealed", CancellationPolicy::CancelAll, now, now).map(drop)
 }
 
 impl DecideFlow for CancelFlowHeader {

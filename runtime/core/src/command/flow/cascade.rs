@@ -150,8 +150,34 @@ impl<'v, 'a> Cascade<'v, 'a> {
         match work {
             Work::Resolve { upstream, next, outcome } => self.resolve_next(upstream, next, outcome),
             Work::Recheck { downstream, next } => self.recheck(downstream, next),
+            Work::Release { next } => self.release(next),
             Work::CancelSiblings { downstream } => self.cancel_siblings(downstream),
         }
+    }
+
+    /// Lets the next member run that waits for nothing.
+    fn release(&mut self, next: u32) -> Result<(), Halt> {
+        let count = self.view.flow(self.flow_id)?.node_count;
+        let ahead: Vec<u32> = (next..count).take(self.room()).collect();
+        let ids = members_at(self.view, self.flow_id, &ahead)?;
+        self.need_members(&ids)?;
+        for (ordinal, id) in ahead.iter().zip(&ids) {
+            let mut member = (*self.view.member(self.flow_id, *id)?).clone();
+            if member.inbound.applied > 0 {
+                continue;
+            }
+            if ordinal + 1 < count {
+                self.work.push(Work::Release { next: ordinal + 1 });
+            }
+            let execution = self.view.execution(*id)?;
+            parking::unblock(self.view, &execution, member.beneath.take(), self.context);
+            self.view.put(member);
+            return Ok(());
+        }
+        if let Some(last) = ahead.last().filter(|last| *last + 1 < count) {
+            self.work.push(Work::Release { next: last + 1 });
+        }
+        Ok(())
     }
 
     /// Resolves one dependency that leaves a member.

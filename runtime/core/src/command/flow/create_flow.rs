@@ -60,6 +60,8 @@ impl DecideFlow for CreateFlow {
             last_mutation_at: now,
             cancelled: None,
             tags: Arc::default(),
+            sealed: true,
+            digest: None,
         });
         view.put(FlowSummary {
             flow_id,

@@ -7,6 +7,7 @@
 
 mod add_execution_to_flow;
 mod apply_dependency_to_child;
+mod build_flow;
 mod cancel_flow;
 mod cascade;
 mod create_flow;
@@ -22,6 +23,7 @@ mod view;
 
 pub use add_execution_to_flow::{AddExecutionToFlow, AddOutcome};
 pub use apply_dependency_to_child::{ApplyDependencyToChild, ApplyOutcome};
+pub use build_flow::{BuildFlow, BuildOutcome, NewEdge, NewNode, UNSEALED_MS_MAX};
 pub use cancel_flow::{
     ALREADY_TERMINAL_MEMBER_CAP, AckCancelMember, CANCEL_GRACE_MS, CANCEL_WAIT_MS_MAX, CancelFlow, CancelFlowHeader,
     CancelFlowOutcome, CancelHeaderOutcome, CancelWait, CancelWaited, GRACE_MS_MAX, cancel_flow_outcome,
@@ -103,6 +105,7 @@ macro_rules! flow_commands {
                         | Self::AddExecutionToFlow(_)
                         | Self::StageDependencyEdge(_)
                         | Self::ApplyDependencyToChild(_)
+                        | Self::BuildFlow(_)
                 )
             }
 
@@ -146,4 +149,5 @@ flow_commands! {
     ProjectFlowSummary => bool, "project_flow_summary";
     SetFlowTag => FlowTagSet, "set_flow_tag";
     AdvanceFlow => Advanced, "advance_flow";
+    BuildFlow => BuildOutcome, "build_flow";
 }

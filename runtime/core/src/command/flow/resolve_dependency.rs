@@ -7,7 +7,7 @@
 
 use super::cascade::Cascade;
 use super::view::{FlowView, Halt};
-use super::{DecideFlow, On};
+use super::{DecideFlow, On, cancel_flow};
 use crate::error::{EngineError, ValidationKind};
 use crate::flow::{Bucket, Resolution, SlotState};
 use crate::ids::{EdgeId, ExecutionId, FlowId};
@@ -124,8 +124,12 @@ impl DecideFlow for AdvanceFlow {
     }
 
     fn decide(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<Advanced, Halt> {
-        if view.find_flow(FlowKey::Flow(self.flow_id))?.is_none() {
-            return Ok(Advanced { more: false });
+        let Some(flow) = view.find_flow(FlowKey::Flow(self.flow_id))? else { return Ok(Advanced { more: false }) };
+        if !flow.sealed
+            && flow.cancelled.is_none()
+            && view.find_build(FlowKey::Build(self.flow_id))?.is_some_and(|build| build.expires_at <= on.context.now)
+        {
+            cancel_flow::give_up(view, self.flow_id, on.context.now)?;
         }
         Cascade::open(view, on.context, on.limits, self.flow_id, Vec::new())?.run()?;
         let summary = view.summary(self.flow_id)?;

@@ -84,10 +84,7 @@ impl DecideFlow for StageDependencyEdge {
         if upstream == downstream {
             return Err(ConflictKind::SelfReferencingEdge.into());
         }
-        let flow = view.flow(flow_id)?;
-        if flow.cancelled.is_some() {
-            return Err(StateKind::FlowAlreadyTerminal.into());
-        }
+        let flow = view.growing_flow(flow_id)?;
         check_revision(self.expected_graph_revision, flow.graph_revision)?;
         let from = view.find_member(flow_id, upstream)?.ok_or(StateKind::ExecutionNotInFlow)?;
         let to = view.find_member(flow_id, downstream)?.ok_or(StateKind::ExecutionNotInFlow)?;
@@ -126,7 +123,7 @@ impl DecideFlow for StageDependencyEdge {
     }
 }
 
-fn push_out(
+pub(super) fn push_out(
     view: &mut FlowView<'_>,
     flow_id: FlowId,
     upstream: ExecutionId,
@@ -145,7 +142,7 @@ fn push_out(
     Ok(())
 }
 
-fn push_in(
+pub(super) fn push_in(
     view: &mut FlowView<'_>,
     flow_id: FlowId,
     downstream: ExecutionId,

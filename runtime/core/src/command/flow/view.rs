@@ -9,8 +9,8 @@ use crate::decision::Rejection;
 use crate::error::{ConflictKind, ContentionKind, EngineError, Entity, StateKind};
 use crate::ids::{ExecutionId, FlowId};
 use crate::record::flow::{
-    Continuation, Edge, Flow, FlowKey, FlowRecord, FlowSummary, InPage, Member, MemberPage, OutPage, PendingCancels,
-    SiblingCancels,
+    Continuation, Edge, Flow, FlowBuild, FlowKey, FlowRecord, FlowSummary, InPage, Member, MemberPage, OutPage,
+    PendingCancels, SiblingCancels,
 };
 use crate::record::{Blob, BlobKey, Execution, Record, RecordKey};
 use crate::view::{Need, Source, View};
@@ -120,6 +120,8 @@ impl<'a> FlowView<'a> {
         find_sibling_cancels: SiblingCancels -> SiblingCancels;
         /// What a cancelled flow still has to end.
         find_pending_cancels: PendingCancels -> PendingCancels;
+        /// How far the building of a flow has come.
+        find_build: Build -> FlowBuild;
     }
 
     /// A flow's header.
@@ -129,6 +131,23 @@ impl<'a> FlowView<'a> {
     /// `flow_not_found`.
     pub(super) fn flow(&mut self, id: FlowId) -> Result<Arc<Flow>, Halt> {
         self.find_flow(FlowKey::Flow(id))?.ok_or_else(|| EngineError::not_found(Entity::Flow).into())
+    }
+
+    /// The header of a flow that takes members and dependencies.
+    ///
+    /// # Errors
+    ///
+    /// `flow_not_found`, `flow_already_terminal`, `invalid_input` while the
+    /// flow is built from a declaration.
+    pub(super) fn growing_flow(&mut self, id: FlowId) -> Result<Arc<Flow>, Halt> {
+        let flow = self.flow(id)?;
+        if flow.cancelled.is_some() {
+            return Err(StateKind::FlowAlreadyTerminal.into());
+        }
+        if !flow.sealed {
+            return Err(EngineError::invalid_input("flow_id: the flow is not sealed").into());
+        }
+        Ok(flow)
     }
 
     /// A flow's counts.

@@ -82,6 +82,23 @@ pub struct Flow {
     pub cancelled: Option<FlowCancellation>,
     /// Caller's labels, shared between versions of the record.
     pub tags: Arc<BTreeMap<String, String>>,
+    /// Whether its members may run; false only while it is built from a
+    /// declaration.
+    pub sealed: bool,
+    /// Of the declaration it is built from, so that a repeat is recognised.
+    pub digest: Option<u64>,
+}
+
+/// How far the building of a flow from a declaration has come. It exists
+/// until the flow is sealed or cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct FlowBuild {
+    /// The flow.
+    pub flow_id: FlowId,
+    /// The part that is to follow.
+    pub next_part: u32,
+    /// When the flow is cancelled unless it is sealed.
+    pub expires_at: TimestampMs,
 }
 
 /// How many members stand where.

@@ -36,6 +36,8 @@ pub struct Member {
     pub inbound: EdgeGroup,
     /// What else keeps it back while its dependencies do.
     pub beneath: Option<Beneath>,
+    /// What its author calls it, where the flow was declared as a whole.
+    pub name: Option<String>,
     /// The revision its last dependency was applied at, as the caller says.
     pub last_flow_graph_revision: u64,
     /// When its dependencies last changed.

@@ -13,7 +13,7 @@ mod member;
 mod work;
 
 pub use edge::{Edge, InEdge, InPage, OutEdge, OutPage, PAGE_EDGES};
-pub use header::{CancellationPolicy, Flow, FlowCancellation, FlowSummary};
+pub use header::{CancellationPolicy, Flow, FlowBuild, FlowCancellation, FlowSummary};
 pub use member::{Beneath, Member, MemberPage, PAGE_MEMBERS};
 pub use work::{Continuation, Ordinals, PendingCancels, SiblingCancels, Work};
 
@@ -46,6 +46,8 @@ pub enum FlowKey {
     SiblingCancels(FlowId, Uuid),
     /// The members that the cancellation of the flow still has to end.
     PendingCancels(FlowId),
+    /// How far the building of the flow has come.
+    Build(FlowId),
 }
 
 impl FlowKey {
@@ -61,7 +63,8 @@ impl FlowKey {
             | Self::InPage(id, ..)
             | Self::Continuation(id)
             | Self::SiblingCancels(id, _)
-            | Self::PendingCancels(id) => *id,
+            | Self::PendingCancels(id)
+            | Self::Build(id) => *id,
         }
     }
 
@@ -78,6 +81,7 @@ impl FlowKey {
             Self::Continuation(_) => Continuation::KIND,
             Self::SiblingCancels(..) => SiblingCancels::KIND,
             Self::PendingCancels(_) => PendingCancels::KIND,
+            Self::Build(_) => FlowBuild::KIND,
         }
     }
 }
@@ -129,4 +133,5 @@ flow_records! {
         |record| FlowKey::SiblingCancels(record.flow_id, record.downstream.uuid());
     PendingCancels, PendingCancels, "pending_cancels", "What a cancelled flow still has to end.",
         |record| FlowKey::PendingCancels(record.flow_id);
+    Build, FlowBuild, "flow_build", "How far the building has come.", |record| FlowKey::Build(record.flow_id);
 }

@@ -28,6 +28,12 @@ pub enum Work {
         /// The first dependency that is left, by its slot.
         next: u32,
     },
+    /// Let the members of a flow that was just sealed run that wait for
+    /// nothing.
+    Release {
+        /// The first member that is left, in the order of joining.
+        next: u32,
+    },
     /// Cancel what the fired join of a member leaves over.
     CancelSiblings {
         /// The member.
