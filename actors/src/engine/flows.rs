@@ -4,6 +4,7 @@ mod cancel;
 mod eligibility;
 mod members;
 mod reads;
+mod submit;
 mod views;
 
 use super::EngineHandle;
@@ -33,6 +34,11 @@ impl Flows for EngineHandle {
     ) -> EngineResult<CreateFlowOutcome> {
         let create = CreateFlow { flow_id, partition: self.flow_home(flow_id), flow_kind, namespace };
         self.submit_to_flow(flow_id, create).await
+    }
+
+    #[instrument(level = "debug", skip_all, fields(flow_id = %spec.flow_id, nodes = spec.nodes.len()))]
+    async fn submit_flow(&self, spec: FlowSpec) -> EngineResult<SubmitFlowOutcome> {
+        self.build(spec).await
     }
 
     async fn add_execution_to_flow(&self, flow_id: FlowId, execution_id: ExecutionId) -> EngineResult<AddOutcome> {

@@ -64,6 +64,7 @@ const OPERATIONS: &[&str] = &[
     "list_waitpoint_hmac_kids",
     // Flows.
     "create_flow",
+    "submit_flow",
     "add_execution_to_flow",
     "stage_dependency_edge",
     "apply_dependency_to_child",

@@ -3,7 +3,7 @@
 mod spec;
 mod views;
 
-pub use spec::{FlowEdgeSpec, FlowNodeSpec, FlowSpec};
+pub use spec::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, SubmitFlowOutcome};
 pub use views::{
     EdgeDirection, EdgeGroupSnapshot, EdgeSnapshot, FlowEntry, FlowMember, FlowMemberPage, FlowPage, FlowSnapshot,
     FlowStatus, InboundEdge,
@@ -35,6 +35,14 @@ pub trait Flows: Send + Sync {
         flow_kind: String,
         namespace: Namespace,
     ) -> EngineResult<CreateFlowOutcome>;
+
+    /// Builds a whole flow: its executions, their joins and their
+    /// dependencies. None of its members runs before all of it exists; one
+    /// that is not finished within ten minutes is cancelled. A large one takes
+    /// several commits; repeating the call goes on where it stopped. Refused
+    /// as [`FlowSpec::check`] and
+    /// [`leasehold_core::command::flow::BuildFlow`] say.
+    async fn submit_flow(&self, spec: FlowSpec) -> EngineResult<SubmitFlowOutcome>;
 
     /// Makes an execution a member, for life. Refused, in this order, with
     /// `invalid_input` (it lives in another partition), `flow_not_found`,

@@ -25,7 +25,7 @@ mod work;
 pub use executions::{BULK_MAX, Executions};
 pub use flows::{
     EdgeDirection, EdgeGroupSnapshot, EdgeSnapshot, FlowEdgeSpec, FlowEntry, FlowMember, FlowMemberPage, FlowNodeSpec,
-    FlowPage, FlowSnapshot, FlowSpec, FlowStatus, Flows, InboundEdge,
+    FlowPage, FlowSnapshot, FlowSpec, FlowStatus, Flows, InboundEdge, SubmitFlowOutcome,
 };
 pub use leases::{
     ClaimForWorker, ClaimGrant, ClaimPolicy, Claimed, ExpiredLeaseEntry, ExpiredLeasesPage, FailureReason, GrantKey,

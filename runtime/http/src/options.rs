@@ -24,13 +24,15 @@ pub struct BodyLimits {
     pub complete: usize,
     /// Of a signal.
     pub signal: usize,
+    /// Of a whole flow.
+    pub flow: usize,
     /// Of anything else.
     pub other: usize,
 }
 
 impl Default for BodyLimits {
     fn default() -> Self {
-        Self { create: 3 << 19, bulk: 32 << 20, complete: 3 << 19, signal: 256 << 10, other: 64 << 10 }
+        Self { create: 3 << 19, bulk: 32 << 20, complete: 3 << 19, signal: 256 << 10, flow: 32 << 20, other: 64 << 10 }
     }
 }
 

@@ -51,6 +51,7 @@ impl EngineHandle {
             shown.push(FlowMember {
                 execution_id: member.execution_id,
                 ordinal: member.ordinal,
+                name: member.name.clone(),
                 execution_kind: execution.spec.kind.to_string(),
                 lane_id: execution.lane_id.clone(),
                 public_state: execution.vector().public_state(),

@@ -7,8 +7,10 @@
 use leasehold_core::command::{CreateExecution, KIND_BYTES_MAX};
 use leasehold_core::error::EngineError;
 use leasehold_core::flow::{PolicySpec, Shape, ShapeEdge, check_edges, check_nodes};
-use leasehold_core::ids::{EdgeId, FlowId, Namespace};
+use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, Namespace};
+use leasehold_core::partition::fnv1a64;
 use std::collections::HashMap;
+use uuid::Uuid;
 
 /// One node.
 #[derive(Clone, Debug)]
@@ -51,7 +53,94 @@ pub struct FlowSpec {
     pub edges: Vec<FlowEdgeSpec>,
 }
 
+/// What became of a submitted flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubmitFlowOutcome {
+    /// It exists now and runs.
+    Submitted {
+        /// How many members.
+        node_count: u32,
+        /// How many dependencies.
+        edge_count: u32,
+    },
+    /// It was submitted before, exactly so.
+    AlreadySatisfied {
+        /// How many members.
+        node_count: u32,
+        /// How many dependencies.
+        edge_count: u32,
+    },
+}
+
+/// A uuid that a flow and some words stand for, always the same one.
+fn derived(flow_id: FlowId, words: &[&[u8]]) -> Uuid {
+    let mut text = flow_id.as_uuid().as_bytes().to_vec();
+    for word in words {
+        text.extend_from_slice(&(word.len() as u64).to_be_bytes());
+        text.extend_from_slice(word);
+    }
+    let half = |salt: u8| {
+        let salted: Vec<u8> = std::iter::once(salt).chain(text.iter().copied()).collect();
+        fnv1a64(&salted)
+    };
+    let bits = u128::from(half(1)) << 64 | u128::from(half(2));
+    uuid::Builder::from_custom_bytes(bits.to_be_bytes()).into_uuid()
+}
+
 impl FlowSpec {
+    /// The execution of a node whose author names none: the same one each time
+    /// the flow is submitted, so that a repeat is recognised.
+    pub fn node_id(flow_id: FlowId, partition: u16, name: &str) -> ExecutionId {
+        ExecutionId::from_parts(partition, derived(flow_id, &[b"node", name.as_bytes()]))
+    }
+
+    /// The id of a dependency whose author names none, by its place in the
+    /// declaration.
+    pub fn edge_id(flow_id: FlowId, index: usize) -> EdgeId {
+        derived(flow_id, &[b"edge", &(index as u64).to_be_bytes()]).into()
+    }
+
+    /// Tells this declaration from others under the same id.
+    pub fn digest(&self) -> u64 {
+        let mut text = Vec::new();
+        let mut word = |bytes: &[u8]| {
+            text.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+            text.extend_from_slice(bytes);
+        };
+        word(self.flow_kind.as_bytes());
+        word(self.namespace.as_str().as_bytes());
+        for node in &self.nodes {
+            let create = &node.execution;
+            word(node.name.as_bytes());
+            word(create.execution_id.uuid().as_bytes());
+            word(create.lane_id.as_str().as_bytes());
+            word(create.execution_kind.as_bytes());
+            word(&create.input_payload);
+            word(create.payload_encoding.as_deref().unwrap_or_default().as_bytes());
+            word(&create.priority.to_be_bytes());
+            word(create.policy_json.as_deref().unwrap_or_default());
+            for at in [create.delay_until, create.execution_deadline_at] {
+                word(&at.map_or(i64::MIN, |at| at.0).to_be_bytes());
+            }
+            for (key, value) in &create.tags {
+                word(key.as_bytes());
+                word(value.as_bytes());
+            }
+            if let Some(policy) = &node.policy {
+                word(policy.kind.as_bytes());
+                word(policy.on_satisfied.as_deref().unwrap_or_default().as_bytes());
+                word(&policy.k.unwrap_or_default().to_be_bytes());
+            }
+        }
+        for edge in &self.edges {
+            word(edge.edge_id.as_uuid().as_bytes());
+            word(edge.upstream.as_bytes());
+            word(edge.downstream.as_bytes());
+            word(edge.data_passing_ref.as_deref().unwrap_or_default().as_bytes());
+        }
+        fnv1a64(&text)
+    }
+
     /// Checks everything that does not depend on what exists, for a flow whose
     /// id hashes to `partition`, and gives the graph with its nodes numbered
     /// as they are listed, and an order in which every node follows all it
@@ -155,6 +244,43 @@ mod tests {
         assert_eq!(order, [1, 2, 0]);
         assert_eq!(shape.edges[0], ShapeEdge { upstream: 1, downstream: 2 });
         assert!(spec(&[], &[]).check(3).is_ok());
+    }
+
+    #[test]
+    fn what_an_author_leaves_unnamed_is_named_the_same_each_time() {
+        let flow: FlowId = Uuid::from_u128(1).into();
+        let other: FlowId = Uuid::from_u128(2).into();
+        assert_eq!(FlowSpec::node_id(flow, 3, "a"), FlowSpec::node_id(flow, 3, "a"));
+        let ids = [
+            FlowSpec::node_id(flow, 3, "a").uuid(),
+            FlowSpec::node_id(flow, 3, "b").uuid(),
+            FlowSpec::node_id(other, 3, "a").uuid(),
+            FlowSpec::edge_id(flow, 0).as_uuid(),
+            FlowSpec::edge_id(flow, 1).as_uuid(),
+        ];
+        assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len());
+    }
+
+    #[test]
+    fn a_digest_tells_declarations_apart() {
+        let plain = spec(&["a", "b"], &[("a", "b")]);
+        assert_eq!(plain.digest(), plain.clone().digest());
+        let mut changed = vec![plain.digest()];
+        for change in [
+            |spec: &mut FlowSpec| spec.flow_kind = "other".to_owned(),
+            |spec: &mut FlowSpec| spec.nodes[1].execution.input_payload = bytes::Bytes::from_static(b"x"),
+            |spec: &mut FlowSpec| spec.nodes[0].execution.priority = 1,
+            |spec: &mut FlowSpec| spec.edges[0].data_passing_ref = Some("all".to_owned()),
+            |spec: &mut FlowSpec| spec.edges.clear(),
+            |spec: &mut FlowSpec| {
+                spec.nodes[1].policy = Some(PolicySpec { kind: "all_of".into(), on_satisfied: None, k: None });
+            },
+        ] {
+            let mut spec = plain.clone();
+            change(&mut spec);
+            changed.push(spec.digest());
+        }
+        assert_eq!(changed.iter().collect::<std::collections::BTreeSet<_>>().len(), changed.len());
     }
 
     #[test]

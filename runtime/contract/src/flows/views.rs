@@ -175,6 +175,8 @@ pub struct FlowMember {
     pub execution_id: ExecutionId,
     /// Its place in the order of joining, from 0.
     pub ordinal: u32,
+    /// What its author calls it, where the flow was declared as a whole.
+    pub name: Option<String>,
     /// Which handler runs it.
     pub execution_kind: String,
     /// Its lane.

@@ -1,16 +1,20 @@
 //! `POST /v1/flows`: a new flow (201), or the one that exists (200). Its id is
-//! minted where it is left out; then a repeat makes another flow.
+//! minted where it is left out; then a repeat makes another flow. With
+//! `members` or `edges` it is a whole one, see [`super::submit_flow`].
 
+use super::submit_flow::{self, Edge, Member};
 use crate::api::Api;
 use crate::body::{Body, Requested};
 use crate::error::Refusal;
 use crate::ids;
+use crate::options::BodyLimits;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use leasehold_contract::CreateFlowOutcome;
-use leasehold_core::ids::FlowId;
+use leasehold_contract::{CreateFlowOutcome, SubmitFlowOutcome};
+use leasehold_core::ids::{ExecutionId, FlowId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,16 +23,41 @@ pub(crate) struct Request {
     flow_id: Option<String>,
     flow_kind: String,
     namespace: String,
+    #[serde(default)]
+    members: Option<Vec<Member>>,
+    #[serde(default)]
+    edges: Option<Vec<Edge>>,
     #[serde(default, rename = "now")]
     _now: Option<i64>,
 }
 
-impl Requested for Request {}
+impl Requested for Request {
+    fn limit(limits: &BodyLimits) -> usize {
+        limits.flow
+    }
+}
 
-#[derive(Clone, Copy, Debug, Serialize)]
+/// What a whole flow has become.
+#[derive(Clone, Debug, Serialize)]
+struct Whole {
+    node_count: u32,
+    edge_count: u32,
+    /// The execution of each member.
+    members: BTreeMap<String, ExecutionId>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Told {
+    flow_id: FlowId,
+    #[serde(flatten)]
+    whole: Option<Whole>,
+}
+
+#[derive(Clone, Debug, Serialize)]
 pub(crate) enum Answer {
-    Created { flow_id: FlowId },
-    AlreadySatisfied { flow_id: FlowId },
+    Created(Told),
+    Submitted(Told),
+    AlreadySatisfied(Told),
 }
 
 pub(crate) async fn handle(
@@ -38,9 +67,29 @@ pub(crate) async fn handle(
     let given = ids::parse_optional("flow_id", request.flow_id.as_deref())?;
     let flow_id = given.unwrap_or_else(|| api.entropy.uuid().into());
     let namespace = ids::parse("namespace", &request.namespace)?;
+    if request.members.is_some() || request.edges.is_some() {
+        let (members, edges) = (request.members.unwrap_or_default(), request.edges.unwrap_or_default());
+        let done = submit_flow::submit(&api, flow_id, request.flow_kind, namespace, members, edges).await?;
+        let told = |node_count, edge_count| Told {
+            flow_id,
+            whole: Some(Whole { node_count, edge_count, members: done.members }),
+        };
+        return Ok(match done.outcome {
+            SubmitFlowOutcome::Submitted { node_count, edge_count } => {
+                (StatusCode::CREATED, Json(Answer::Submitted(told(node_count, edge_count))))
+            }
+            SubmitFlowOutcome::AlreadySatisfied { node_count, edge_count } => {
+                (StatusCode::OK, Json(Answer::AlreadySatisfied(told(node_count, edge_count))))
+            }
+        });
+    }
     Ok(match api.engine.create_flow(flow_id, request.flow_kind, namespace).await? {
-        CreateFlowOutcome::Created { flow_id } => (StatusCode::CREATED, Json(Answer::Created { flow_id })),
-        CreateFlowOutcome::AlreadySatisfied { flow_id } => (StatusCode::OK, Json(Answer::AlreadySatisfied { flow_id })),
+        CreateFlowOutcome::Created { flow_id } => {
+            (StatusCode::CREATED, Json(Answer::Created(Told { flow_id, whole: None })))
+        }
+        CreateFlowOutcome::AlreadySatisfied { flow_id } => {
+            (StatusCode::OK, Json(Answer::AlreadySatisfied(Told { flow_id, whole: None })))
+        }
     })
 }
 

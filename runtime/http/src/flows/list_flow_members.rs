@@ -46,6 +46,8 @@ impl From<&InboundEdge> for Inbound {
 struct Member {
     execution_id: ExecutionId,
     ordinal: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     execution_kind: String,
     lane_id: LaneId,
     public_state: PublicState,
@@ -59,6 +61,7 @@ impl From<FlowMember> for Member {
         Self {
             execution_id: member.execution_id,
             ordinal: member.ordinal,
+            name: member.name,
             execution_kind: member.execution_kind,
             lane_id: member.lane_id,
             public_state: member.public_state,

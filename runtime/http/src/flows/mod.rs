@@ -22,6 +22,7 @@ pub(crate) mod resolve_execution_flow_id;
 pub(crate) mod set_edge_group_policy;
 pub(crate) mod set_flow_tag;
 pub(crate) mod stage_dependency_edge;
+mod submit_flow;
 mod views;
 
 use leasehold_core::flow::SUCCESS_ONLY;
