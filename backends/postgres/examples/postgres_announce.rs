@@ -12,12 +12,13 @@
 mod support;
 
 use leasehold_backend::{Entropy, SystemEntropy};
+use leasehold_backend_suite::create_command;
 use leasehold_core::ids::ExecutionId;
 use leasehold_postgres::inbox;
 use sqlx::Connection;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::{Place, create_command, engine};
+use support::{Place, engine};
 
 /// How an application tells.
 #[derive(Clone, Copy, Debug)]

@@ -132,7 +132,7 @@ async fn main() {
     let arguments = arguments();
     let place = Place::fresh();
     let partitions: Vec<u16> = (0..arguments.partitions).collect();
-    let mut engine = support::engine_with(&place, 7, &partitions).await;
+    let mut engine = Engine::with(&place, 7, &partitions).await;
 
     if arguments.history > 0 {
         add_history(&place, arguments.partitions, arguments.history).await;

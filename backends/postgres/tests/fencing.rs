@@ -9,7 +9,7 @@ use leasehold_backend::{Backend, PartOutcome, StoreError};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor};
 use std::sync::Arc;
-use support::{Place, engine, join};
+use support::{Place, engine};
 
 /// Waits until so many sessions of the store wait for somebody's row.
 async fn stuck(place: &Place, sessions: i64) {
@@ -132,7 +132,7 @@ async fn a_takeover_waits_for_a_commit_on_its_way_and_passes_its_time_on() {
 async fn two_takeovers_at_once_give_a_partition_to_one() {
     let place = Place::fresh();
     let one = engine(&place).await;
-    let two = join(Arc::clone(&one.store), Arc::clone(&one.clock), 2, &[]).await;
+    let two = one.neighbour(2, &[]).await;
     let other = Arc::new(place.open(&one.clock).await.unwrap());
     let all: Vec<u16> = (8..256).collect();
     let (mine, theirs) =

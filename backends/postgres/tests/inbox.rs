@@ -4,11 +4,12 @@
 mod support;
 
 use leasehold_backend::{Backend, INBOX_PAGE_BYTES, PartOutcome};
+use leasehold_backend_suite::create_command;
 use leasehold_core::command::{Admit, AdmitOutcome, CreateOutcome, PAYLOAD_BYTES_MAX};
 use leasehold_core::ids::ExecutionId;
 use leasehold_postgres::inbox;
 use sqlx::{Connection, Executor, Row};
-use support::{Engine, Place, create_command, engine};
+use support::{Engine, Place, engine};
 
 async fn left(engine: &Engine) -> Vec<ExecutionId> {
     engine.store.inbox(None, 100).await.unwrap().into_iter().map(|entry| entry.execution).collect()

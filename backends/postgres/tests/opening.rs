@@ -3,13 +3,14 @@
 mod support;
 
 use leasehold_backend::{Backend, ManualClock, StoreError};
+use leasehold_backend_suite::START;
 use leasehold_core::ids::NodeId;
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::RecordKey;
 use leasehold_postgres::{PostgresBackend, PostgresOptions};
 use sqlx::{AssertSqlSafe, Executor};
 use std::sync::Arc;
-use support::{Place, START, engine};
+use support::{Place, engine};
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(START))

@@ -4,11 +4,11 @@
 mod support;
 
 use leasehold_backend::{Backend, ManualClock, PartOutcome};
-use leasehold_core::partition::PartitionConfig;
+use leasehold_backend_suite::START;
 use leasehold_postgres::PostgresBackend;
 use sqlx::Row;
 use std::sync::Arc;
-use support::{Engine, Place, START, join};
+use support::{Engine, Place};
 
 async fn pooled(place: &Place) -> Engine {
     let clock = Arc::new(ManualClock::new(START));
@@ -19,8 +19,7 @@ async fn pooled(place: &Place) -> Engine {
     }
     options.pooler = true;
     let store = Arc::new(PostgresBackend::open(options).await.unwrap());
-    store.prepare(&PartitionConfig::default()).await.unwrap();
-    join(store, clock, 1, &[0, 1, 2]).await
+    Engine::on(store, clock, 1, &[0, 1, 2]).await
 }
 
 #[tokio::test]

@@ -5,11 +5,12 @@ mod support;
 
 use futures::FutureExt;
 use leasehold_backend::{Backend, Hints, ManualClock};
+use leasehold_backend_suite::{START, create_command};
 use leasehold_postgres::{PostgresBackend, inbox};
 use sqlx::{Connection, Executor, Row};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Place, START, create_command, engine};
+use support::{Place, engine};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -15,8 +15,9 @@
 mod support;
 
 use bytes::Bytes;
+use leasehold_backend_suite::create_command;
 use leasehold_core::ids::ExecutionId;
-use support::{Engine, Raw, Server, engine, engine_with, options};
+use support::{Engine, Node, Raw, Server, engine, engine_with, options};
 
 const EXECUTIONS: usize = 4096;
 const PAYLOAD_BYTES: usize = 1024;
@@ -41,7 +42,7 @@ async fn create(engine: &mut Engine, ids: &[ExecutionId]) {
     let changes = ids
         .iter()
         .map(|id| {
-            let mut command = support::create_command(*id);
+            let mut command = create_command(*id);
             command.input_payload = Bytes::from(vec![b'x'; PAYLOAD_BYTES]);
             let (partition, changes, _) = engine.decide(command);
             (partition, changes)
@@ -55,7 +56,7 @@ async fn step(engine: &mut Engine, ids: &[ExecutionId], step: Step) {
     engine.commit(changes).await;
 }
 
-type Step = fn(&mut Engine, ExecutionId) -> (u16, leasehold_core::decision::ChangeSet);
+type Step = fn(&mut Node, ExecutionId) -> (u16, leasehold_core::decision::ChangeSet);
 
 async fn cpu(server: Server) {
     println!("{server:?}: server CPU in us per execution, payload {PAYLOAD_BYTES} bytes");
@@ -69,7 +70,7 @@ async fn cpu(server: Server) {
             create(&mut engine, chunk).await;
         }
         marks.push(cpu_us(&mut raw).await);
-        for one in [Engine::claim as Step, Engine::complete] {
+        for one in [Node::claim as Step, Node::complete] {
             for chunk in ids.chunks(size) {
                 step(&mut engine, chunk, one).await;
             }
@@ -91,7 +92,7 @@ async fn bytes(server: Server) {
         create(&mut engine, chunk).await;
     }
     marks.push(memory(&mut raw).await);
-    for one in [Engine::claim as Step, Engine::complete] {
+    for one in [Node::claim as Step, Node::complete] {
         for chunk in ids.chunks(256) {
             step(&mut engine, chunk, one).await;
         }

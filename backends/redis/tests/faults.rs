@@ -6,13 +6,13 @@ mod support;
 mod the;
 
 use leasehold_backend::{Backend, Batch, PartOutcome, StoreError};
-use leasehold_core::ids::ExecutionId;
+use leasehold_backend_suite::{START, TTL_MS};
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::{KeptKind, Record, RecordKey};
 use leasehold_redis::{Durability, RedisOptions};
 use leasehold_services::{Flavour, Redis, RedisConfig, Reply, ServiceError, ValkeyCluster, wait_for};
 use std::time::Duration;
-use support::{Engine, TTL_MS, engine_with, open};
+use support::{Engine, engine_with, open};
 
 fn server(flavour: Flavour, settings: &[(&str, &str)]) -> Redis {
     let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -28,11 +28,6 @@ fn options(server: &Redis) -> RedisOptions {
 
 async fn engine(server: &Redis) -> Engine {
     engine_with(options(server), 1, &(0..8).collect::<Vec<_>>()).await
-}
-
-async fn exists(engine: &Engine, id: ExecutionId) -> bool {
-    let loaded = engine.store.load(id.partition(), &[RecordKey::Execution(id.uuid())], &[]).await.unwrap();
-    loaded.records[0].is_some()
 }
 
 fn has_waited_for_the_disk(server: &Redis) -> bool {
@@ -58,7 +53,7 @@ async fn a_full_server_refuses_new_work_and_lets_what_runs_end(flavour: Flavour)
     let batch = engine.batch(vec![create]);
     let error = engine.send(&batch).await.unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
-    assert!(!exists(&engine, fresh).await);
+    assert!(!engine.exists(fresh).await);
     assert!(engine.store.is_full());
     let store = &engine.store;
     assert_eq!(store.scan_active(1, None, 10).await.unwrap().len(), 1);
@@ -164,7 +159,7 @@ async fn a_full_valkey_refuses_new_flows_and_lets_what_runs_suspend_and_be_signa
 #[tokio::test]
 async fn a_server_that_evicts_is_refused_before_anything_is_written() {
     let server = server(Flavour::Valkey, &[("maxmemory-policy", "allkeys-lru")]);
-    let clock = std::sync::Arc::new(leasehold_backend::ManualClock::new(support::START));
+    let clock = std::sync::Arc::new(leasehold_backend::ManualClock::new(START));
     let store = open(options(&server), &clock).await.unwrap();
     let error = store.prepare(&PartitionConfig::default()).await.unwrap_err();
     let StoreError::Refused { message } = error else { panic!("{error:?}") };
@@ -177,7 +172,7 @@ async fn without_an_append_only_file_fsynced_is_refused() {
     let server = Redis::start(&RedisConfig::default()).unwrap();
     let mut options = options(&server);
     options.durability = Durability::Fsynced;
-    let clock = std::sync::Arc::new(leasehold_backend::ManualClock::new(support::START));
+    let clock = std::sync::Arc::new(leasehold_backend::ManualClock::new(START));
     let store = open(options, &clock).await.unwrap();
     let error = store.prepare(&PartitionConfig::default()).await.unwrap_err();
     assert!(error.to_string().contains("appendonly"), "{error}");
@@ -188,7 +183,7 @@ async fn a_redis_that_can_neither_wait_for_its_disk_nor_always_syncs_is_refused(
     let server = server(Flavour::Redis, &[]);
     let mut options = options(&server);
     options.durability = Durability::Fsynced;
-    let clock = std::sync::Arc::new(leasehold_backend::ManualClock::new(support::START));
+    let clock = std::sync::Arc::new(leasehold_backend::ManualClock::new(START));
     let store = open(options, &clock).await.unwrap();
     let error = store.prepare(&PartitionConfig::default()).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
@@ -226,7 +221,7 @@ async fn a_commit_the_disk_has_survives_the_server_and_the_engine_goes_on() {
         server.restart().unwrap();
         engine.take(&[1]).await;
         assert_eq!(engine.store.landed(&batch).await.unwrap(), [false]);
-        assert!(exists(&engine, id).await);
+        assert!(engine.exists(id).await);
         engine.commit(vec![claim]).await;
     }
 }
@@ -275,7 +270,7 @@ async fn a_read_over_a_connection_that_was_cut_is_repeated_and_a_commit_is_not()
     let id = engine.created([1]).await[0];
     for _ in 0..5 {
         server.command(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).unwrap();
-        assert!(exists(&engine, id).await);
+        assert!(engine.exists(id).await);
         assert!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap().is_some());
         let fresh = engine.id(2);
         let create = engine.create(fresh);
@@ -286,7 +281,7 @@ async fn a_read_over_a_connection_that_was_cut_is_repeated_and_a_commit_is_not()
             Err(other) => panic!("{other:?}"),
         }
         let landed = engine.store.landed(&batch).await.unwrap()[0];
-        assert_eq!(landed, exists(&engine, fresh).await);
+        assert_eq!(landed, engine.exists(fresh).await);
     }
 }
 
@@ -335,7 +330,7 @@ async fn a_primary_that_dies_is_replaced_and_what_a_replica_had_is_there() {
     let store = open(options, &engine.clock).await.unwrap();
     store.prepare(&PartitionConfig::default()).await.unwrap();
     for id in &ids {
-        assert!(exists(&engine, *id).await, "{id}");
+        assert!(engine.exists(*id).await, "{id}");
     }
     engine.store = std::sync::Arc::new(store);
     engine.take(&all).await;

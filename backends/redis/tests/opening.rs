@@ -5,12 +5,13 @@ mod servers;
 mod support;
 
 use leasehold_backend::{Backend, ManualClock, StoreError};
+use leasehold_backend_suite::{START, engine_node};
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::RecordKey;
 use leasehold_redis::{Durability, RedisBackend, RedisOptions};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{Raw, START, Server, engine, open, options};
+use support::{Raw, Server, engine, open, options};
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(START))
@@ -128,7 +129,7 @@ async fn functions_that_were_flushed_are_loaded_again_and_no_call_is_lost(server
 async fn the_server_s_clock_counts_where_none_is_given(server: Server) {
     let store = RedisBackend::open(options(server)).await.unwrap();
     store.prepare(&PartitionConfig::default()).await.unwrap();
-    let node = support::engine_node(5);
+    let node = engine_node(5);
     let before = store.now().await.unwrap();
     assert!(before > START.minus(1 << 40));
     store.register_node(node, 60_000).await.unwrap();

@@ -4,12 +4,13 @@
 mod support;
 
 use leasehold_backend::{Backend, INBOX_PAGE_BYTES, PartOutcome};
+use leasehold_backend_suite::create_command;
 use leasehold_core::command::{Admit, AdmitOutcome, CreateOutcome, PAYLOAD_BYTES_MAX};
 use leasehold_core::ids::ExecutionId;
 use leasehold_sqlite::inbox;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection, Executor, Row};
-use support::{Engine, create_command, engine, options, raw_options};
+use support::{Engine, engine, options, raw_options};
 use tempfile::{TempDir, tempdir};
 
 async fn application(folder: &TempDir) -> SqliteConnection {

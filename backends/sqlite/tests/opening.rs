@@ -3,6 +3,7 @@
 mod support;
 
 use leasehold_backend::{Backend, ManualClock, StoreError};
+use leasehold_backend_suite::START;
 use leasehold_core::ids::NodeId;
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::RecordKey;
@@ -10,7 +11,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use support::{START, engine, engine_with, open, options, raw_options};
+use support::{engine, engine_with, open, options, raw_options};
 use tempfile::{TempDir, tempdir};
 
 fn clock() -> Arc<ManualClock> {

@@ -3,6 +3,7 @@
 mod support;
 
 use leasehold_backend::Backend;
+use leasehold_backend_suite::engine_node;
 use leasehold_sqlite::RecordedValue;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row};
 use support::{engine, engine_with, options, raw_options};
@@ -17,12 +18,12 @@ async fn recorded_transactions_replay_to_the_same_rows() {
     let copy = folder.path().join("copy.db");
     std::fs::copy(folder.path().join("store.db"), &copy).unwrap();
 
-    let seq = engine.seq;
+    let batches = engine.batches;
     engine = engine_with(options(&folder), 2, &[]).await;
-    assert_eq!(seq, 1);
+    assert_eq!(batches, 1);
     assert_eq!(engine.store.take_recorded(), []);
     engine.store.record_statements(true);
-    engine.store.bury_node(support::engine_node(1), true).await.unwrap();
+    engine.store.bury_node(engine_node(1), true).await.unwrap();
     engine.take(&[1, 2]).await;
     let ids = engine.created([1, 2]).await;
     let claims = ids.iter().map(|id| engine.claim(*id)).collect();

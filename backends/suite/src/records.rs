@@ -1,9 +1,6 @@
 //! Records, blobs and index entries, written and read back.
 
-#[path = "support/servers.rs"]
-mod servers;
-mod support;
-
+use crate::{Engine, Place, START, create_command};
 use bytes::Bytes;
 use leasehold_backend::{Backend, Batch, StoreError};
 use leasehold_core::command::{CommandSource, FailExecution, FenceTriple};
@@ -11,14 +8,13 @@ use leasehold_core::decision::{BlobWrite, Change, ChangeSet};
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId, Namespace};
 use leasehold_core::index::index_entries;
 use leasehold_core::record::{AttemptKey, BlobKey, BlobKind, IdempotencyKey, Record, RecordKey};
-use support::{Engine, START, Server, engine};
 use uuid::Uuid;
 
 fn payload(id: ExecutionId) -> BlobKey {
     BlobKey { execution: id.uuid(), kind: BlobKind::Payload }
 }
 
-async fn index_is_as_derived(engine: &Engine, id: ExecutionId) {
+async fn index_is_as_derived<B: Backend>(engine: &Engine<B>, id: ExecutionId) {
     let stored = engine.store.stored_index(id).await.unwrap().unwrap();
     let derived = index_entries(&engine.execution(id));
     assert_eq!(stored.queue, derived.queue.name());
@@ -28,9 +24,9 @@ async fn index_is_as_derived(engine: &Engine, id: ExecutionId) {
 }
 
 /// An execution with an idempotency key and a policy that retries.
-async fn keyed(engine: &mut Engine) -> ExecutionId {
+async fn keyed<B: Backend>(engine: &mut Engine<B>) -> ExecutionId {
     let id = engine.id(1);
-    let mut command = support::create_command(id);
+    let mut command = create_command(id);
     command.idempotency_key = Some("order-17".into());
     command.policy_json =
         Some(Bytes::from_static(br#"{"retry_policy":{"max_retries":3,"backoff":{"type":"fixed","delay_ms":10}}}"#));
@@ -39,7 +35,7 @@ async fn keyed(engine: &mut Engine) -> ExecutionId {
     id
 }
 
-fn fail(engine: &mut Engine, id: ExecutionId) -> (u16, ChangeSet) {
+fn fail<B: Backend>(engine: &mut Engine<B>, id: ExecutionId) -> (u16, ChangeSet) {
     let fence = engine.execution(id).lease.as_ref().unwrap().fence();
     let (partition, changes, _) = engine.decide(FailExecution {
         execution_id: id,
@@ -54,8 +50,15 @@ fn fail(engine: &mut Engine, id: ExecutionId) -> (u16, ChangeSet) {
     (partition, changes)
 }
 
-async fn every_kind_of_record_reads_back_in_the_order_asked_for(server: Server) {
-    let mut engine = engine(server).await;
+/// Commits a change set that no command makes.
+async fn commit_by_hand<B: Backend>(engine: &mut Engine<B>, changes: ChangeSet) {
+    let batch: Batch = engine.batch(vec![(1, changes)]);
+    engine.send(&batch).await.unwrap();
+}
+
+pub async fn every_kind_of_record_reads_back_in_the_order_asked_for<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let id = keyed(&mut engine).await;
     let claim = engine.claim(id);
     engine.commit(vec![claim]).await;
@@ -99,7 +102,7 @@ async fn every_kind_of_record_reads_back_in_the_order_asked_for(server: Server) 
         }
     }
     assert_eq!(loaded.blobs[0], None);
-    assert_eq!(loaded.blobs[1], Some(support::create_command(id).input_payload));
+    assert_eq!(loaded.blobs[1], Some(create_command(id).input_payload));
     assert_eq!(engine.store.list_attempts(id, None, 10).await.unwrap(), vec![attempt.clone()]);
     assert_eq!(engine.store.list_attempts(id, Some(attempt.index), 10).await.unwrap(), []);
     // Nothing of it is in another partition.
@@ -107,13 +110,15 @@ async fn every_kind_of_record_reads_back_in_the_order_asked_for(server: Server) 
     assert!(elsewhere.records.iter().all(Option::is_none) && elsewhere.blobs.iter().all(Option::is_none));
 }
 
-async fn loading_nothing_gives_nothing(server: Server) {
-    let engine = engine(server).await;
+pub async fn loading_nothing_gives_nothing<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     assert_eq!(engine.store.load(1, &[], &[]).await.unwrap(), leasehold_backend::Loaded::default());
 }
 
-async fn many_keys_are_loaded_by_one_call(server: Server) {
-    let mut engine = engine(server).await;
+pub async fn many_keys_are_loaded_by_one_call<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let ids = engine.created([1; 700]).await;
     let keys: Vec<RecordKey> = ids.iter().rev().map(|id| RecordKey::Execution(id.uuid())).collect();
     let blobs: Vec<BlobKey> = ids.iter().map(|id| payload(*id)).collect();
@@ -125,8 +130,9 @@ async fn many_keys_are_loaded_by_one_call(server: Server) {
     assert!(matches!(engine.store.load(1, &too_many, &[]).await, Err(StoreError::Permanent { .. })));
 }
 
-async fn the_same_uuid_in_two_partitions_is_two_executions(server: Server) {
-    let mut engine = engine(server).await;
+pub async fn the_same_uuid_in_two_partitions_is_two_executions<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let one = engine.created([1]).await[0];
     let two = ExecutionId::from_parts(2, one.uuid());
     let create = engine.create(two);
@@ -137,38 +143,9 @@ async fn the_same_uuid_in_two_partitions_is_two_executions(server: Server) {
     assert_eq!(engine.store.stored_index(two).await.unwrap().unwrap().queue, "ready");
 }
 
-async fn index_entries_follow_the_record_through_its_life(server: Server) {
-    let mut engine = engine(server).await;
-    assert_eq!(engine.store.stored_index(engine.id(1)).await.unwrap(), None);
-    let id = keyed(&mut engine).await;
-    index_is_as_derived(&engine, id).await;
-    let claim = engine.claim(id);
-    engine.commit(vec![claim]).await;
-    index_is_as_derived(&engine, id).await;
-    let failed = fail(&mut engine, id);
-    engine.commit(vec![failed]).await;
-    index_is_as_derived(&engine, id).await;
-    assert_eq!(engine.store.stored_index(id).await.unwrap().unwrap().queue, "delayed");
-    engine.clock.advance(100);
-    let promoted = engine.decide(leasehold_core::command::PromoteDelayed { execution_id: id });
-    engine.commit(vec![(promoted.0, promoted.1)]).await;
-    index_is_as_derived(&engine, id).await;
-    let claim = engine.claim(id);
-    engine.commit(vec![claim]).await;
-    let complete = engine.complete(id);
-    engine.commit(vec![complete]).await;
-    index_is_as_derived(&engine, id).await;
-    assert_eq!(engine.store.stored_index(id).await.unwrap().unwrap().queue, "terminal");
-}
-
-/// Commits a change set that no command makes.
-async fn commit_by_hand(engine: &mut Engine, changes: ChangeSet) {
-    let batch: Batch = engine.batch(vec![(1, changes)]);
-    engine.send(&batch).await.unwrap();
-}
-
-async fn the_last_write_of_a_blob_in_a_batch_counts(server: Server) {
-    let mut engine = engine(server).await;
+pub async fn the_last_write_of_a_blob_in_a_batch_counts<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let write = |execution, bytes: Option<&'static [u8]>| BlobWrite {
         key: BlobKey { execution, kind: BlobKind::Result },
@@ -185,8 +162,9 @@ async fn the_last_write_of_a_blob_in_a_batch_counts(server: Server) {
     assert_eq!(loaded.blobs, [Some(Bytes::from_static(b"c")), Some(Bytes::new())]);
 }
 
-async fn deleted_records_of_every_kind_are_gone(server: Server) {
-    let mut engine = engine(server).await;
+pub async fn deleted_records_of_every_kind_are_gone<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let id = keyed(&mut engine).await;
     let claim = engine.claim(id);
     engine.commit(vec![claim]).await;
@@ -211,20 +189,35 @@ async fn deleted_records_of_every_kind_are_gone(server: Server) {
     assert_eq!(engine.store.scan_active(1, None, 10).await.unwrap(), []);
 }
 
-async fn a_record_made_and_deleted_in_one_batch_is_never_written(server: Server) {
-    let mut engine = engine(server).await;
+pub async fn a_record_made_and_deleted_in_one_batch_is_never_written<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let change = Change { key: RecordKey::Execution(Uuid::from_u128(4)), old: None, new: None };
     commit_by_hand(&mut engine, ChangeSet { changes: vec![change], ..ChangeSet::default() }).await;
     assert_eq!(engine.store.list_executions(1, None, 10).await.unwrap(), []);
 }
 
-servers::on_every_server!(
-    every_kind_of_record_reads_back_in_the_order_asked_for,
-    loading_nothing_gives_nothing,
-    many_keys_are_loaded_by_one_call,
-    the_same_uuid_in_two_partitions_is_two_executions,
-    index_entries_follow_the_record_through_its_life,
-    the_last_write_of_a_blob_in_a_batch_counts,
-    deleted_records_of_every_kind_are_gone,
-    a_record_made_and_deleted_in_one_batch_is_never_written,
-);
+pub async fn index_entries_follow_the_record_through_its_life<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
+    assert_eq!(engine.store.stored_index(engine.id(1)).await.unwrap(), None);
+    let id = keyed(&mut engine).await;
+    index_is_as_derived(&engine, id).await;
+    let claim = engine.claim(id);
+    engine.commit(vec![claim]).await;
+    index_is_as_derived(&engine, id).await;
+    let failed = fail(&mut engine, id);
+    engine.commit(vec![failed]).await;
+    index_is_as_derived(&engine, id).await;
+    assert_eq!(engine.store.stored_index(id).await.unwrap().unwrap().queue, "delayed");
+    engine.clock.advance(100);
+    let promoted = engine.decide(leasehold_core::command::PromoteDelayed { execution_id: id });
+    engine.commit(vec![(promoted.0, promoted.1)]).await;
+    index_is_as_derived(&engine, id).await;
+    let claim = engine.claim(id);
+    engine.commit(vec![claim]).await;
+    let complete = engine.complete(id);
+    engine.commit(vec![complete]).await;
+    index_is_as_derived(&engine, id).await;
+    assert_eq!(engine.store.stored_index(id).await.unwrap().unwrap().queue, "terminal");
+}

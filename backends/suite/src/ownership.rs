@@ -1,22 +1,17 @@
-//! Nodes and partitions.
+//! Nodes, their leases, and takeovers.
 
-mod support;
-
-use leasehold_backend::{Backend, Entropy, SeededEntropy};
+use crate::{Engine, Place, START, TTL_MS, engine_node};
+use leasehold_backend::{Backend, Clock};
 use leasehold_core::ids::NodeId;
 use leasehold_core::time::TimestampMs;
-use std::sync::Arc;
-use support::{START, TTL_MS, engine, join};
-use tempfile::tempdir;
 
-fn other_node() -> NodeId {
-    NodeId::from_uuid(SeededEntropy::new(77).uuid())
+pub(crate) fn other_node() -> NodeId {
+    engine_node(77)
 }
 
-#[tokio::test]
-async fn a_lapsed_lease_is_not_renewed() {
-    let folder = tempdir().unwrap();
-    let engine = engine(&folder).await;
+pub async fn a_lapsed_lease_is_not_renewed<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     engine.clock.advance(TTL_MS - 1);
     assert_eq!(engine.store.heartbeat_node(engine.node, TTL_MS).await.unwrap(), Some(engine.clock.now()));
     engine.clock.advance(TTL_MS - 1);
@@ -26,10 +21,9 @@ async fn a_lapsed_lease_is_not_renewed() {
     assert_eq!(engine.store.heartbeat_node(other_node(), TTL_MS).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn only_a_lapsed_node_is_buried_without_proof() {
-    let folder = tempdir().unwrap();
-    let engine = engine(&folder).await;
+pub async fn only_a_lapsed_node_is_buried_without_proof<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     assert!(!engine.store.bury_node(engine.node, false).await.unwrap());
     engine.clock.advance(TTL_MS);
     assert!(engine.store.bury_node(engine.node, false).await.unwrap());
@@ -41,36 +35,18 @@ async fn only_a_lapsed_node_is_buried_without_proof() {
     assert_eq!(rows[0].expires_at, START.plus(TTL_MS));
 }
 
-#[tokio::test]
-async fn a_buried_node_does_not_come_back_by_registering() {
-    let folder = tempdir().unwrap();
-    let engine = engine(&folder).await;
+pub async fn a_buried_node_does_not_come_back_by_registering<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     assert!(engine.store.bury_node(engine.node, true).await.unwrap());
     engine.store.register_node(engine.node, TTL_MS).await.unwrap();
     assert!(engine.store.nodes().await.unwrap()[0].dead);
     assert_eq!(engine.store.take_partitions(engine.node, 1, &[1], 0).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_dead_node_that_owns_nothing_is_forgotten_in_time() {
-    let folder = tempdir().unwrap();
-    let first = engine(&folder).await;
-    first.store.register_node(other_node(), TTL_MS).await.unwrap();
-    assert!(first.store.bury_node(other_node(), true).await.unwrap());
-    assert!(first.store.bury_node(first.node, true).await.unwrap());
-    first.clock.advance(30 * 86_400_000);
-    let second = join(Arc::clone(&first.store), Arc::clone(&first.clock), 3, &[]).await;
-    let mut known: Vec<NodeId> = second.store.nodes().await.unwrap().into_iter().map(|row| row.node).collect();
-    let mut expected = vec![first.node, second.node];
-    known.sort();
-    expected.sort();
-    assert_eq!(known, expected);
-}
-
-#[tokio::test]
-async fn every_takeover_has_a_greater_epoch_at_least_the_floor() {
-    let folder = tempdir().unwrap();
-    let engine = engine(&folder).await;
+pub async fn every_takeover_has_a_greater_epoch_at_least_the_floor<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     assert_eq!(engine.epochs[&1], 1000);
     let taken = engine.store.take_partitions(engine.node, 5, &[1], 3).await.unwrap();
     assert_eq!((taken[0].epoch, taken[0].previous_owner), (1001, Some(engine.node)));
@@ -79,17 +55,15 @@ async fn every_takeover_has_a_greater_epoch_at_least_the_floor() {
     assert_eq!((taken[1].partition, taken[1].epoch, taken[1].previous_owner), (20, 5000, None));
 }
 
-#[tokio::test]
-async fn a_partition_that_does_not_exist_is_not_taken() {
-    let folder = tempdir().unwrap();
-    let engine = engine(&folder).await;
+pub async fn a_partition_that_does_not_exist_is_not_taken<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     assert_eq!(engine.store.take_partitions(engine.node, 5, &[256, 9000], 0).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn a_live_owner_keeps_its_partition_even_when_its_lease_lapsed() {
-    let folder = tempdir().unwrap();
-    let engine = engine(&folder).await;
+pub async fn a_live_owner_keeps_its_partition_even_when_its_lease_lapsed<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     engine.clock.advance(TTL_MS * 2);
     engine.store.register_node(other_node(), TTL_MS).await.unwrap();
     let take = || engine.store.take_partitions(other_node(), 1, &[0, 9], 0);
@@ -101,33 +75,29 @@ async fn a_live_owner_keeps_its_partition_even_when_its_lease_lapsed() {
     assert_eq!(taken[0].previous_owner, Some(engine.node));
 }
 
-#[tokio::test]
-async fn partition_time_never_decreases_across_owners() {
-    let folder = tempdir().unwrap();
-    let mut first = engine(&folder).await;
+pub async fn partition_time_never_decreases_across_owners<P: Place>() {
+    let place = P::fresh();
+    let mut first = Engine::at(&place).await;
     first.clock.advance(500);
     first.created([2]).await;
     let written = first.clock.now();
     assert!(first.store.bury_node(first.node, true).await.unwrap());
     // The clock of the next owner is behind.
     first.clock.step_wall(-10_000);
-    let mut second = join(Arc::clone(&first.store), Arc::clone(&first.clock), 2, &[]).await;
+    let mut second = first.neighbour(2, &[]).await;
     let taken = second.store.take_partitions(second.node, 1, &[2], 0).await.unwrap();
     assert_eq!(taken[0].time, written);
     // A node that took it without writing anything passes it on.
     assert!(second.store.bury_node(second.node, true).await.unwrap());
-    second = join(Arc::clone(&first.store), Arc::clone(&first.clock), 3, &[]).await;
+    second = first.neighbour(3, &[]).await;
     let taken = second.store.take_partitions(second.node, 1, &[2, 200], 0).await.unwrap();
     assert_eq!(taken[0].time, written);
     assert_eq!(taken[1].time, TimestampMs(0));
 }
 
-use leasehold_backend::Clock as _;
-
-#[tokio::test]
-async fn all_partitions_can_be_taken_at_once() {
-    let folder = tempdir().unwrap();
-    let engine = engine(&folder).await;
+pub async fn all_partitions_can_be_taken_at_once<P: Place>() {
+    let place = P::fresh();
+    let engine = Engine::at(&place).await;
     let all: Vec<u16> = (0..256).collect();
     let taken = engine.store.take_partitions(engine.node, 5, &all, 0).await.unwrap();
     assert_eq!(taken.iter().map(|taken| taken.partition).collect::<Vec<_>>(), all);

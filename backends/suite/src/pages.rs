@@ -1,15 +1,12 @@
 //! Scans and lists: their order, their places and their length.
 
-mod support;
-
+use crate::{Engine, Place, START, create_command};
 use bytes::Bytes;
 use leasehold_backend::{Backend, Clock, ExpiredLeaseCursor, PAGE_MAX, ReadyGroup};
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::ids::{ExecutionId, LaneId};
 use leasehold_core::record::Execution;
 use std::sync::Arc;
-use support::{Engine, START, engine};
-use tempfile::tempdir;
 use uuid::Uuid;
 
 fn group(lane: &'static str, requirements: &[&str]) -> ReadyGroup {
@@ -20,9 +17,14 @@ fn group(lane: &'static str, requirements: &[&str]) -> ReadyGroup {
 }
 
 /// Creates an execution of a group.
-async fn create_in(engine: &mut Engine, lane: &'static str, requirements: &[&str], priority: i32) -> ExecutionId {
+async fn create_in<B: Backend>(
+    engine: &mut Engine<B>,
+    lane: &'static str,
+    requirements: &[&str],
+    priority: i32,
+) -> ExecutionId {
     let id = engine.id(1);
-    let mut command = support::create_command(id);
+    let mut command = create_command(id);
     command.lane_id = LaneId::new(lane);
     command.priority = priority;
     if !requirements.is_empty() {
@@ -39,10 +41,9 @@ fn ids(executions: &[Arc<Execution>]) -> Vec<ExecutionId> {
     executions.iter().map(|execution| execution.id).collect()
 }
 
-#[tokio::test]
-async fn groups_are_listed_once_each_and_page_by_page() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn groups_are_listed_once_each_and_page_by_page<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     for (lane, requirements) in
         [("b", &[][..]), ("a", &["gpu"]), ("a", &[]), ("a", &["gpu"]), ("b", &["cpu", "disk"]), ("b", &["cpu"])]
     {
@@ -57,10 +58,9 @@ async fn groups_are_listed_once_each_and_page_by_page() {
     assert_eq!(engine.store.ready_groups(2, None, 2).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn ready_executions_come_by_rank_and_from_their_own_group() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn ready_executions_come_by_rank_and_from_their_own_group<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let late = create_in(&mut engine, "a", &[], 0).await;
     engine.clock.advance(5);
     let later = create_in(&mut engine, "a", &[], 0).await;
@@ -79,10 +79,9 @@ async fn ready_executions_come_by_rank_and_from_their_own_group() {
     assert_eq!(ids(&engine.store.scan_ready(1, &group, None, 100).await.unwrap()), [urgent, later]);
 }
 
-#[tokio::test]
-async fn what_is_eligible_in_a_lane_comes_by_rank_across_requirements() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn what_is_eligible_in_a_lane_comes_by_rank_across_requirements<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let mut expected = Vec::new();
     for requirements in [&["gpu"][..], &[], &["cpu"], &["gpu"], &[]] {
         expected.push(create_in(&mut engine, "a", requirements, 0).await);
@@ -95,13 +94,12 @@ async fn what_is_eligible_in_a_lane_comes_by_rank_across_requirements() {
     assert_eq!(engine.store.scan_eligible(1, &LaneId::new("c"), 3).await.unwrap(), []);
 }
 
-#[tokio::test]
-async fn timers_come_by_time_and_go_with_their_cause() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn timers_come_by_time_and_go_with_their_cause<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let mut delayed = Vec::new();
     for after in [300, 100, 200] {
-        let mut command = support::create_command(engine.id(1));
+        let mut command = create_command(engine.id(1));
         command.delay_until = Some(START.plus(after));
         delayed.push((START.plus(after), command.execution_id.uuid()));
         let (partition, changes, _) = engine.decide(command);
@@ -116,10 +114,9 @@ async fn timers_come_by_time_and_go_with_their_cause() {
     assert_eq!(rest.iter().map(place).collect::<Vec<_>>(), delayed[1..2]);
 }
 
-#[tokio::test]
-async fn active_executions_come_by_id_and_leave_when_they_end() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn active_executions_come_by_id_and_leave_when_they_end<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let mut created = engine.created([1; 5]).await;
     let claims = created.iter().map(|id| engine.claim(*id)).collect();
     engine.commit(claims).await;
@@ -132,10 +129,9 @@ async fn active_executions_come_by_id_and_leave_when_they_end() {
     assert_eq!(engine.store.scan_active(1, None, 100).await.unwrap().len(), 4);
 }
 
-#[tokio::test]
-async fn expired_leases_come_by_expiry_over_all_partitions() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn expired_leases_come_by_expiry_over_all_partitions<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let created = engine.created([3, 1, 2, 1]).await;
     for id in &created {
         let claim = engine.claim(*id);
@@ -162,10 +158,9 @@ async fn expired_leases_come_by_expiry_over_all_partitions() {
     assert_eq!(store.list_expired_leases(lease.expires_at, None, 100).await.unwrap(), all[..1]);
 }
 
-#[tokio::test]
-async fn executions_of_a_partition_come_by_id() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn executions_of_a_partition_come_by_id<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let mut created = engine.created([1, 1, 2, 1]).await;
     created.retain(|id| id.partition() == 1);
     created.sort();
@@ -173,10 +168,9 @@ async fn executions_of_a_partition_come_by_id() {
     assert_eq!(ids(&engine.store.list_executions(1, Some(created[0].uuid()), 1).await.unwrap()), created[1..2]);
 }
 
-#[tokio::test]
-async fn lanes_come_by_name_once_each() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn lanes_come_by_name_once_each<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     for lane in ["b", "a", "B", "b"] {
         create_in(&mut engine, lane, &[], 0).await;
     }
@@ -187,10 +181,9 @@ async fn lanes_come_by_name_once_each() {
     assert_eq!(names(engine.store.list_lanes(Some(&after), 1).await.unwrap()), ["b"]);
 }
 
-#[tokio::test]
-async fn events_come_in_commit_order_across_epochs() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn events_come_in_commit_order_across_epochs<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     let created = engine.created([1, 1, 2]).await;
     let claims = created.iter().map(|id| engine.claim(*id)).collect();
     engine.commit(claims).await;
@@ -205,10 +198,9 @@ async fn events_come_in_commit_order_across_epochs() {
     assert_eq!(engine.store.read_events(1, Some(all[1].id), 5).await.unwrap(), all[2..]);
 }
 
-#[tokio::test]
-async fn no_page_is_longer_than_the_longest() {
-    let folder = tempdir().unwrap();
-    let mut engine = engine(&folder).await;
+pub async fn no_page_is_longer_than_the_longest<P: Place>() {
+    let place = P::fresh();
+    let mut engine = Engine::at(&place).await;
     engine.created([1; PAGE_MAX + 10]).await;
     let page = engine.store.list_executions(1, None, usize::MAX).await.unwrap();
     assert_eq!(page.len(), PAGE_MAX);
