@@ -24,4 +24,4 @@ async fn a_dead_node_is_forgotten_in_time_and_what_it_owned_can_be_taken(server:
     assert_eq!(taken[0].previous_owner, Some(first.node));
 }
 
-servers::on_every_server!(a_dead_node_is_forgotten_in_time_and_what_it_owned_can_be_taken,);
+servers::on_every_server!(a_dead_node_is_forgotten_in_time_and_what_it_owned_can_be_taken);
