@@ -9,15 +9,18 @@ mod claims;
 mod executions;
 mod expired;
 mod fields;
+mod flows;
 mod inbox;
 mod leases;
 mod limits;
 mod maintenance;
 mod paging;
 mod reads;
+mod records;
 mod rotation;
 mod start;
 pub(crate) mod store_error;
+mod suspension;
 mod views;
 mod work;
 

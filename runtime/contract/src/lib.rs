@@ -15,12 +15,18 @@
 //! specification calls repeatable is safe.
 
 mod executions;
+mod flows;
 mod leases;
 mod maintenance;
 mod reads;
+mod suspension;
 mod work;
 
 pub use executions::{BULK_MAX, Executions};
+pub use flows::{
+    EdgeDirection, EdgeGroupSnapshot, EdgeSnapshot, FlowEdgeSpec, FlowEntry, FlowMember, FlowMemberPage, FlowNodeSpec,
+    FlowPage, FlowSnapshot, FlowSpec, FlowStatus, Flows, InboundEdge, SubmitFlowOutcome,
+};
 pub use leases::{
     ClaimForWorker, ClaimGrant, ClaimPolicy, Claimed, ExpiredLeaseEntry, ExpiredLeasesPage, FailureReason, GrantKey,
     Leases, ListExpiredLeases, ReclaimClaim, ReclaimGrant, ReclaimGrantOutcome, ResumeGrant, ResumeToken,
@@ -30,24 +36,35 @@ pub use reads::{
     AttemptPage, AttemptView, CurrentAttempt, CurrentLease, ExecutionContext, ExecutionInfo, ExecutionPage,
     ExecutionSnapshot, LanePage, Reads,
 };
-
+pub use suspension::{
+    DEFAULT_HMAC_GRACE_MS, ListPendingWaitpoints, PartitionRotation, PendingWaitpointPage, ResumeSignal,
+    RotateHmacSecret, SeedHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage, Suspension, WaitpointTokenRead,
+};
 pub use work::{CREDITS_MAX, POLL_WAIT_MAX, PollTasks, Task, Work};
 
+pub use leasehold_core::command::flow::{
+    AddOutcome, ApplyDependencyToChild, ApplyOutcome, CancelFlow, CancelFlowHeader, CancelFlowOutcome,
+    CancelHeaderOutcome, CancelWait, CascadeOutcome, CreateFlowOutcome, DrainOutcome, FlowEligibility, FlowTagSet,
+    ReconcileOutcome, ResolveDependency, SetEdgeGroupPolicy, SetFlowTag, SetPolicyOutcome, StageDependencyEdge, Staged,
+};
 pub use leasehold_core::command::{
     AdmissionBlock, BlockExecution, BlockOutcome, CancelExecution, Cancelled, ChangePriority, Changed, ClaimExecution,
-    ClaimResumedExecution, ClaimedExecution, CommandSource, CompleteExecution, Completed, CreateExecution,
-    CreateOutcome, Delayed, ExpireExecution, ExpireOutcome, ExpirePhase, FailExecution, FailOutcome, FenceTriple,
-    GrantIssued, IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, MarkExpiredOutcome, MarkLeaseExpired,
+    ClaimResumedExecution, ClaimedExecution, CloseWaitpoint, CloseWaitpointOutcome, CommandSource, CompleteExecution,
+    Completed, CreateExecution, CreateOutcome, Delayed, DeliverApprovalSignal, DeliverSignal, ExpireExecution,
+    ExpireOutcome, ExpirePhase, ExpireSuspensionOutcome, FailExecution, FailOutcome, FenceTriple, GiveUp, GrantIssued,
+    IssueClaimGrant, IssueGrantAndClaim, IssueReclaimGrant, MarkExpiredOutcome, MarkLeaseExpired, PendingWaitpoint,
     ProgressUpdated, PromoteDelayed, PromoteOutcome, ReclaimExecution, RenewLease, Renewed, ReplayExecution, Replayed,
-    RevokeLease, RevokeOutcome, SetExecutionTag, TagSet, UnblockExecution, Unblocked,
+    ResumeExecution, Resumed, RevokeLease, RevokeOutcome, SetExecutionTag, SignalOutcome, TagSet, UnblockExecution,
+    Unblocked,
 };
 pub use leasehold_core::error::EngineError;
 pub use leasehold_core::handle::Handle;
+pub use leasehold_core::token::SecretHex;
 
 /// Result of an engine call.
 pub type EngineResult<T> = Result<T, EngineError>;
 
 /// Everything an engine does.
-pub trait Engine: Executions + Leases + Reads + Maintenance + Work {}
+pub trait Engine: Executions + Leases + Suspension + Flows + Reads + Maintenance + Work {}
 
-impl<T: Executions + Leases + Reads + Maintenance + Work + ?Sized> Engine for T {}
+impl<T: Executions + Leases + Suspension + Flows + Reads + Maintenance + Work + ?Sized> Engine for T {}

@@ -128,6 +128,20 @@ impl Refusal {
         )
     }
 
+    /// What was asked for took too long.
+    pub fn late(reason: &str) -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            Envelope { error: reason.to_owned(), kind: Some("timeout"), retryable: Some(true), ..Envelope::default() },
+        )
+    }
+
+    /// The same refusal under another status.
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.0.status

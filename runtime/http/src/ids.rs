@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::error::Refusal;
 use leasehold_core::capability::CapabilitySet;
-use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId, Namespace};
+use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId, Namespace, SignalId};
 use leasehold_core::partition::PartitionFamily;
 use std::fmt;
 use std::str::FromStr;
@@ -103,5 +103,11 @@ impl Api {
     pub fn attempt_id(&self, text: Option<&str>) -> Result<AttemptId, Refusal> {
         let given = parse_optional("attempt_id", text)?;
         Ok(given.unwrap_or_else(|| AttemptId::from_uuid(self.entropy.uuid())))
+    }
+
+    /// The signal id a sender names, or a new one.
+    pub fn signal_id(&self, text: Option<&str>) -> Result<SignalId, Refusal> {
+        let given = parse_optional("signal_id", text)?;
+        Ok(given.unwrap_or_else(|| self.entropy.uuid().into()))
     }
 }

@@ -25,6 +25,7 @@ mod cors;
 mod error;
 mod executions;
 mod fallback;
+mod flows;
 mod health;
 mod ids;
 mod lease;
@@ -38,6 +39,7 @@ mod reads;
 mod router;
 mod secret;
 mod serve;
+mod suspension;
 mod workers;
 
 #[cfg(test)]

@@ -22,13 +22,17 @@ pub struct BodyLimits {
     pub bulk: usize,
     /// Of a completion.
     pub complete: usize,
+    /// Of a signal.
+    pub signal: usize,
+    /// Of a whole flow.
+    pub flow: usize,
     /// Of anything else.
     pub other: usize,
 }
 
 impl Default for BodyLimits {
     fn default() -> Self {
-        Self { create: 3 << 19, bulk: 32 << 20, complete: 3 << 19, other: 64 << 10 }
+        Self { create: 3 << 19, bulk: 32 << 20, complete: 3 << 19, signal: 256 << 10, flow: 32 << 20, other: 64 << 10 }
     }
 }
 
@@ -46,6 +50,9 @@ pub struct HttpOptions {
     pub partitions: PartitionConfig,
     /// Where new identifiers come from.
     pub entropy: Arc<dyn Entropy>,
+    /// How long a key of waitpoint tokens verifies after another one has
+    /// become current, unless the request that rotates it says otherwise.
+    pub hmac_grace_ms: u64,
     /// What `/healthz` asks after the store has answered.
     pub health: HealthCheck,
 }
@@ -60,6 +67,7 @@ impl HttpOptions {
             limits: BodyLimits::default(),
             partitions,
             entropy,
+            hmac_grace_ms: leasehold_contract::DEFAULT_HMAC_GRACE_MS,
             health: Arc::new(|| Box::pin(std::future::ready(Ok(())))),
         }
     }

@@ -4,7 +4,7 @@ use crate::error::Refusal;
 use crate::ids;
 use axum::extract::{FromRequestParts, Path, RawPathParams};
 use axum::http::request::Parts;
-use leasehold_core::ids::ExecutionId;
+use leasehold_core::ids::{EdgeId, ExecutionId, FlowId};
 use serde::de::DeserializeOwned;
 
 /// The execution a route is about: its segment `{execution_id}`.
@@ -15,11 +15,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Target {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let params = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|rejection| Refusal::invalid_input(format!("path: {}", rejection.body_text())))?;
-        let text = params.iter().find(|(name, _)| *name == "execution_id").map_or("", |(_, text)| text);
-        ids::parse("execution_id", text).map(Self)
+        ids::parse("execution_id", &segment(parts, state, "execution_id").await?).map(Self)
     }
 }
 
@@ -33,6 +29,50 @@ impl Target {
         }
         Err(Refusal::invalid_input(format!("execution_id: the body names {named}, the path {}", self.0)))
     }
+}
+
+/// The flow a route is about: its segment `{flow_id}`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlowTarget(pub FlowId);
+
+impl<S: Send + Sync> FromRequestParts<S> for FlowTarget {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        ids::parse("flow_id", &segment(parts, state, "flow_id").await?).map(Self)
+    }
+}
+
+impl FlowTarget {
+    /// The flow, if the body does not name another.
+    pub fn agreeing(self, in_body: Option<&str>) -> Result<FlowId, Refusal> {
+        let Some(text) = in_body else { return Ok(self.0) };
+        let named: FlowId = ids::parse("flow_id", text)?;
+        if named == self.0 {
+            return Ok(self.0);
+        }
+        Err(Refusal::invalid_input(format!("flow_id: the body names {named}, the path {}", self.0)))
+    }
+}
+
+/// The dependency a route is about: its segment `{edge_id}`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EdgeTarget(pub EdgeId);
+
+impl<S: Send + Sync> FromRequestParts<S> for EdgeTarget {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        ids::parse("edge_id", &segment(parts, state, "edge_id").await?).map(Self)
+    }
+}
+
+/// One segment by its name; empty where the route has none of that name.
+async fn segment<S: Send + Sync>(parts: &mut Parts, state: &S, wanted: &str) -> Result<String, Refusal> {
+    let params = RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|rejection| Refusal::invalid_input(format!("path: {}", rejection.body_text())))?;
+    Ok(params.iter().find(|(name, _)| *name == wanted).map_or_else(String::new, |(_, text)| text.to_owned()))
 }
 
 /// Segments of the path as they are.

@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::cors::{Cors, Policy};
 use crate::options::HttpOptions;
-use crate::{auth, cors, executions, fallback, health, leases, maintenance, reads, workers};
+use crate::{auth, cors, executions, fallback, flows, health, leases, maintenance, reads, suspension, workers};
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post, put};
@@ -17,6 +17,9 @@ pub fn router(engine: Arc<dyn Engine>, options: HttpOptions) -> Router {
         .merge(changes())
         .merge(reading())
         .merge(leasing())
+        .merge(waiting())
+        .merge(graphs())
+        .merge(dependencies())
         .merge(whole())
         .fallback(fallback::no_route)
         .method_not_allowed_fallback(fallback::no_method);
@@ -111,11 +114,74 @@ fn leasing() -> Router<Api> {
         .route("/v1/executions/{execution_id}/wait-children", post(wait_children::handle))
 }
 
+/// What one execution waits for, and what is sent to it.
+fn waiting() -> Router<Api> {
+    use suspension::{
+        close_waitpoint, create_waitpoint, deliver_approval_signal, deliver_signal, expire_suspension,
+        list_pending_waitpoints, list_suspended, observe_signals, read_waitpoint_token, resume_execution, suspend,
+    };
+    Router::new()
+        .route("/v1/executions/{execution_id}/approval-signal", post(deliver_approval_signal::handle))
+        .route("/v1/executions/{execution_id}/expire-suspension", post(expire_suspension::handle))
+        .route("/v1/executions/{execution_id}/observe-signals", post(observe_signals::handle))
+        .route("/v1/executions/{execution_id}/pending-waitpoints", get(list_pending_waitpoints::handle))
+        .route("/v1/executions/{execution_id}/resume", post(resume_execution::handle))
+        .route("/v1/executions/{execution_id}/signal", post(deliver_signal::handle))
+        .route("/v1/executions/{execution_id}/suspend", post(suspend::handle))
+        .route("/v1/executions/{execution_id}/waitpoints", post(create_waitpoint::handle))
+        .route("/v1/executions/{execution_id}/waitpoints/{waitpoint_id}/close", post(close_waitpoint::handle))
+        .route("/v1/executions/{execution_id}/waitpoints/{waitpoint_id}/token", get(read_waitpoint_token::handle))
+        .route("/v1/suspended", get(list_suspended::handle))
+}
+
+/// Flows and their members.
+fn graphs() -> Router<Api> {
+    use flows::{
+        ack_cancel_member, add_execution_to_flow, cancel_flow, cancel_flow_header, create_flow, describe_flow,
+        drain_sibling_cancel_group, get_flow_tag, list_flow_members, list_flows, project_flow_summary,
+        reconcile_sibling_cancel_group, set_edge_group_policy, set_flow_tag,
+    };
+    Router::new()
+        .route("/v1/flows", get(list_flows::handle).post(create_flow::handle))
+        .route("/v1/flows/{flow_id}", get(describe_flow::handle))
+        .route("/v1/flows/{flow_id}/cancel", post(cancel_flow::handle))
+        .route("/v1/flows/{flow_id}/cancel-header", post(cancel_flow_header::handle))
+        .route("/v1/flows/{flow_id}/members", get(list_flow_members::handle).post(add_execution_to_flow::handle))
+        .route("/v1/flows/{flow_id}/members/{execution_id}/ack-cancel", post(ack_cancel_member::handle))
+        .route("/v1/flows/{flow_id}/members/{execution_id}/drain-siblings", post(drain_sibling_cancel_group::handle))
+        .route("/v1/flows/{flow_id}/members/{execution_id}/policy", put(set_edge_group_policy::handle))
+        .route(
+            "/v1/flows/{flow_id}/members/{execution_id}/reconcile-siblings",
+            post(reconcile_sibling_cancel_group::handle),
+        )
+        .route("/v1/flows/{flow_id}/project", post(project_flow_summary::handle))
+        .route("/v1/flows/{flow_id}/tags/{key}", get(get_flow_tag::handle).put(set_flow_tag::handle))
+}
+
+/// Dependencies between members of a flow.
+fn dependencies() -> Router<Api> {
+    use flows::{
+        apply_dependency_to_child, cascade_completion, describe_edge, evaluate_flow_eligibility, list_edges,
+        resolve_dependency, resolve_execution_flow_id, stage_dependency_edge,
+    };
+    Router::new()
+        .route("/v1/executions/{execution_id}/cascade", post(cascade_completion::handle))
+        .route("/v1/executions/{execution_id}/flow", get(resolve_execution_flow_id::handle))
+        .route("/v1/executions/{execution_id}/flow-eligibility", get(evaluate_flow_eligibility::handle))
+        .route("/v1/flows/{flow_id}/edges", get(list_edges::handle).post(stage_dependency_edge::handle))
+        .route("/v1/flows/{flow_id}/edges/apply", post(apply_dependency_to_child::handle))
+        .route("/v1/flows/{flow_id}/edges/{edge_id}", get(describe_edge::handle))
+        .route("/v1/flows/{flow_id}/edges/{edge_id}/resolve", post(resolve_dependency::handle))
+}
+
 /// The engine as a whole.
 fn whole() -> Router<Api> {
     Router::new()
         .route("/v1/admin/prepare", post(maintenance::prepare::handle))
+        .route("/v1/admin/rotate-waitpoint-secret", post(suspension::rotate_waitpoint_hmac_secret_all::handle))
+        .route("/v1/admin/seed-waitpoint-secret", post(suspension::seed_waitpoint_hmac_secret::handle))
         .route("/v1/admin/shutdown-prepare", post(maintenance::shutdown_prepare::handle))
+        .route("/v1/admin/waitpoint-kids", get(suspension::list_waitpoint_hmac_kids::handle))
         .route("/v1/capabilities", get(maintenance::capabilities::handle))
         .route("/v1/ping", get(maintenance::ping::handle))
         .route("/v1/time", get(maintenance::server_time::handle))

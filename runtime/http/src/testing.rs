@@ -57,6 +57,21 @@ impl Answer {
     }
 }
 
+/// A suspended execution, and what a sender to its waitpoint is told.
+pub(crate) struct Waiting {
+    pub id: String,
+    pub waitpoint_id: String,
+    pub handle: Value,
+    token: Value,
+}
+
+impl Waiting {
+    /// A signal that its waitpoint takes.
+    pub fn signal(&self, name: &str) -> Value {
+        json!({"waitpoint_id": self.waitpoint_id, "waitpoint_token": self.token, "signal_name": name})
+    }
+}
+
 /// A router over an engine of its own, and the clock of both.
 pub(crate) struct Harness {
     pub router: Router,
@@ -192,6 +207,99 @@ impl Harness {
         let lease = self.lease(&id).await;
         let answer = self.post(&id, "wait-children", json!({"handle": lease["handle"]})).await;
         assert_eq!(answer.body["Delayed"]["public_state"], "resumable", "{}", answer.body);
+        id
+    }
+
+    /// Installs the key that mints tokens.
+    pub async fn seed(&self) {
+        let body = json!({"kid": "k1", "secret_hex": "5e".repeat(32)});
+        let answer = self.send(Method::POST, "/v1/admin/seed-waitpoint-secret", Some(body)).await;
+        assert!(matches!(answer.status, StatusCode::CREATED | StatusCode::OK), "{}", answer.body);
+    }
+
+    /// An execution that waits for any signal.
+    pub async fn suspended(&self, lane: &str) -> Waiting {
+        self.suspended_with(lane, json!({})).await
+    }
+
+    /// The same, created with `more`.
+    pub async fn suspended_with(&self, lane: &str, more: Value) -> Waiting {
+        self.suspended_as(lane, more, json!({})).await
+    }
+
+    /// The same, suspended with `how`.
+    pub async fn suspended_as(&self, lane: &str, more: Value, how: Value) -> Waiting {
+        let id = self.create_with(lane, more).await;
+        let lease = self.lease(&id).await;
+        let mut body = json!({
+            "handle": lease["handle"],
+            "waitpoints": [{"fresh": {"waitpoint_key": "approval"}}],
+            "resume_condition": {"single": {"waitpoint_key": "approval", "matcher": "wildcard"}},
+        });
+        for (field, value) in how.as_object().unwrap() {
+            body[field] = value.clone();
+        }
+        let answer = self.post(&id, "suspend", body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let told = &answer.body["Suspended"];
+        Waiting {
+            id,
+            waitpoint_id: told["waitpoint_id"].as_str().unwrap().to_owned(),
+            handle: lease["handle"].clone(),
+            token: told["waitpoint_token"].clone(),
+        }
+    }
+
+    /// Where an execution takes signals.
+    pub async fn pending_waitpoints(&self, id: &str) -> Value {
+        self.get(&format!("/v1/executions/{id}/pending-waitpoints")).await["waitpoints"].clone()
+    }
+
+    /// A flow without members.
+    pub async fn flow(&self) -> String {
+        let body = json!({"flow_kind": "deploy", "namespace": "tenant"});
+        let answer = self.send(Method::POST, "/v1/flows", Some(body)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        answer.body["Created"]["flow_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A new member of a flow.
+    pub async fn member(&self, flow: &str) -> String {
+        let id = self.create_with("mail", json!({"partition_id": self.home(flow)})).await;
+        let answer = self.post_flow(flow, "members", json!({"execution_id": id})).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        id
+    }
+
+    /// The partition of a flow.
+    pub fn home(&self, flow: &str) -> u16 {
+        let flow: leasehold_core::ids::FlowId = flow.parse().unwrap();
+        leasehold_core::partition::crc16(flow.as_uuid().as_bytes()) % PARTITIONS
+    }
+
+    /// Posts to an action of a flow.
+    pub async fn post_flow(&self, flow: &str, action: &str, body: Value) -> Answer {
+        self.send(Method::POST, &format!("/v1/flows/{flow}/{action}"), Some(body)).await
+    }
+
+    pub async fn describe_flow(&self, flow: &str) -> Value {
+        self.get(&format!("/v1/flows/{flow}")).await
+    }
+
+    /// Stages a dependency and makes the downstream wait for it.
+    pub async fn depend(&self, flow: &str, upstream: &str, downstream: &str) -> String {
+        let revision = self.describe_flow(flow).await["graph_revision"].clone();
+        let mut edge = json!({
+            "upstream_execution_id": upstream, "downstream_execution_id": downstream,
+            "expected_graph_revision": revision,
+        });
+        let answer = self.post_flow(flow, "edges", edge.clone()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+        let id = answer.body["Staged"]["edge_id"].as_str().unwrap().to_owned();
+        edge["edge_id"] = json!(id);
+        edge["graph_revision"] = answer.body["Staged"]["new_graph_revision"].clone();
+        let answer = self.post_flow(flow, "edges/apply", edge).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
         id
     }
 

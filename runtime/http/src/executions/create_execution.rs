@@ -111,7 +111,8 @@ impl Request {
     }
 }
 
-fn policy_json(policy: &Value) -> Result<Bytes, Refusal> {
+/// A policy as the engine takes it.
+pub(crate) fn policy_json(policy: &Value) -> Result<Bytes, Refusal> {
     // A value that was read from JSON can be written as JSON.
     let malformed = |_| EngineError::validation(ValidationKind::InvalidPolicyJson, "malformed");
     Ok(Bytes::from(serde_json::to_vec(policy).map_err(malformed)?))
