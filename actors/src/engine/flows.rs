@@ -9,7 +9,10 @@ mod views;
 
 use super::EngineHandle;
 use async_trait::async_trait;
-use leasehold_contract::{EdgeDirection, EdgeSnapshot, EngineResult, FlowMemberPage, FlowPage, FlowSnapshot, Flows};
+use leasehold_contract::{
+    EdgeDirection, EdgeSnapshot, EngineResult, FlowMemberPage, FlowPage, FlowSnapshot, FlowSpec, Flows,
+    SubmitFlowOutcome,
+};
 use leasehold_core::command::Operation;
 use leasehold_core::command::flow::{
     AckCancelMember, AddExecutionToFlow, AddOutcome, ApplyDependencyToChild, ApplyOutcome, CancelFlow,

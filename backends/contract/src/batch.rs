@@ -4,6 +4,7 @@ use crate::error::StoreError;
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::ids::NodeId;
 use leasehold_core::record::Record;
+use leasehold_core::record::flow::FlowRecord;
 use leasehold_core::time::TimestampMs;
 
 /// The head a writer believes a partition has.
@@ -37,10 +38,14 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether it adds an execution. Without that, the only thing it can make
-    /// a store hold more of is what running work leaves behind.
+    /// Whether it adds an execution, a flow or a part of a flow's graph.
+    /// Without that, the only thing it can make a store hold more of is what
+    /// running work leaves behind.
     pub fn grows(&self) -> bool {
-        let added = |new: &Option<Record>| new.as_ref().is_some_and(|record| record.as_execution().is_some());
+        use FlowRecord::{Edge, Flow, Member};
+        let added = |new: &Option<Record>| {
+            matches!(new, Some(Record::Execution(_) | Record::Flow(Flow(_) | Member(_) | Edge(_))))
+        };
         self.changes.changes.iter().any(|change| change.old.is_none() && added(&change.new))
     }
 }

@@ -8,6 +8,7 @@ mod support;
 mod the;
 
 use leasehold_backend::{Backend, PAGE_MAX, StoreError};
+use leasehold_backend_suite::create_command;
 use leasehold_core::decision::Change;
 use leasehold_core::ids::FlowId;
 use leasehold_core::partition::PartitionConfig;
@@ -76,7 +77,7 @@ async fn kept_records_read_back_among_others_in_the_order_asked_for(server: Serv
     let blob = BlobKey { execution: id.uuid(), kind: BlobKind::Payload };
     let loaded = engine.store.load(1, &keys, &[blob]).await.unwrap();
     assert_eq!(loaded.records, expected);
-    assert_eq!(loaded.blobs, [Some(support::create_command(id).input_payload)]);
+    assert_eq!(loaded.blobs, [Some(create_command(id).input_payload)]);
     // Nothing of it is in another partition.
     keys.remove(5);
     assert!(load(&engine, 2, &keys).await.iter().all(Option::is_none));

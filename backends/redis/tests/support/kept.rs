@@ -2,7 +2,8 @@
 
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
-use crate::support::{Engine, START};
+use crate::support::Engine;
+use leasehold_backend_suite::START;
 use leasehold_core::decision::{Change, ChangeSet};
 use leasehold_core::flow::StateCounts;
 use leasehold_core::ids::{ExecutionId, FlowId, Namespace, SignalId, WaitpointId};
