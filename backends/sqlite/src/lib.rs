@@ -26,6 +26,7 @@ mod binds;
 mod errors;
 #[cfg(test)]
 mod failures;
+mod flush;
 pub mod inbox;
 mod inspect;
 mod lock;
