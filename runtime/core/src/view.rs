@@ -179,6 +179,11 @@ impl<'a> View<'a> {
         self.push(key, old, new);
     }
 
+    /// Stages a record that other records prove to be new.
+    pub(crate) fn put_new(&mut self, record: Record) {
+        self.set_proven(record.key(), Some(record));
+    }
+
     /// Stages the change of a record that is derived from another one, whose
     /// change tells both versions.
     pub(crate) fn set_derived(&mut self, old: Option<Record>, new: Option<Record>) {

@@ -11,7 +11,7 @@ use crate::fixture::World;
 use draw::{Drawn, Seed};
 use leasehold_core::command::{
     CancelExecution, Claim, ClaimOutcome, Command, CommandSource, CompleteExecution, Delay, FailExecution, FenceTriple,
-    Operation, RenewLease, Reply, Settle, UnblockExecution, UpdateProgress, WaitChildren,
+    Operation, RenewLease, Reply, Settle, Subject, UnblockExecution, UpdateProgress, WaitChildren,
 };
 use leasehold_core::decision::Decision;
 use leasehold_core::ids::ExecutionId;
@@ -92,7 +92,8 @@ impl Walk {
     }
 
     fn perform(&mut self, command: &Command) -> Decision {
-        let before = self.find(command.execution_id());
+        let Subject::Execution(id) = command.subject() else { panic!("{command:?} is about no execution") };
+        let before = self.find(id);
         let decision = self.world.decide(command);
         self.refusals += usize::from(decision.outcome.is_err());
         if decision.outcome.is_ok() && !decision.changes.is_empty() {

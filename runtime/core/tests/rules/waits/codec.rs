@@ -1,8 +1,9 @@
 //! Bytes of the records of suspension: what they are, that they read back,
 //! and that bytes from a broken or hostile store are refused without harm.
 
-use super::fixture::{K2, Waiting, at, count};
+use super::fixture::{K2, at, count};
 use bytes::Bytes;
+use crate::fixture::World;
 use leasehold_core::codec::{RECORD_VERSION, Stored, decode, encode};
 use leasehold_core::record::{
     Requester, ResumePolicy, Signal, SignalDedup, SuspendDedup, SuspensionReason, TimeoutBehavior, WaitRecord,
@@ -14,9 +15,9 @@ use std::fmt::{Debug, Write};
 
 /// A world with one record of each kind, nearly every field in use: two
 /// suspensions, the second open, with signals of every sort behind it.
-fn rich() -> Waiting {
-    let (mut w, id, _) = Waiting::leased();
-    let ring = w.keyring().rotate("k2", K2, 1_000_000, w.world.now).unwrap().0.unwrap();
+fn rich() -> World {
+    let (mut w, id, _) = World::leased();
+    let ring = w.keyring().rotate("k2", K2, 1_000_000, w.now).unwrap().0.unwrap();
     w.install(ring);
     let members = vec![
         count(2, CountKind::DistinctSources, &["a", "b"]),
@@ -44,16 +45,16 @@ fn rich() -> Waiting {
     w
 }
 
-fn one<T: Clone>(w: &Waiting, pick: fn(&WaitRecord) -> Option<&T>) -> T {
+fn one<T: Clone>(w: &World, pick: fn(&WaitRecord) -> Option<&T>) -> T {
     // The first by key, so that there is one answer.
-    let mut records: Vec<_> = w.waits.iter().collect();
-    records.sort_by(|a, b| a.0.cmp(b.0));
-    records.into_iter().find_map(|(_, record)| pick(record)).expect("a record of the kind").clone()
+    let mut records: Vec<_> = w.wait_records().collect();
+    records.sort_by_key(|record| record.key());
+    records.into_iter().find_map(pick).expect("a record of the kind").clone()
 }
 
 macro_rules! picks {
     ($($name:ident => $kind:ident;)+) => {
-        $(fn $name(w: &Waiting) -> $kind {
+        $(fn $name(w: &World) -> $kind {
             one(w, |record| match record {
                 WaitRecord::$kind(record) => Some(&**record),
                 _ => None,
@@ -175,7 +176,7 @@ fn noise_is_refused() {
 #[test]
 fn kinds_are_named_as_their_codec_names_them() {
     let w = rich();
-    let mut kinds: Vec<_> = w.waits.keys().map(leasehold_core::record::WaitKey::kind).collect();
+    let mut kinds: Vec<_> = w.wait_records().map(|record| record.key().kind()).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let mut expected =
@@ -190,15 +191,14 @@ fn kinds_are_named_as_their_codec_names_them() {
 fn no_record_shows_a_token_or_a_secret() {
     let w = rich();
     let tokens: Vec<String> = w
-        .waits
-        .values()
+        .wait_records()
         .filter_map(|record| match record {
             WaitRecord::Waitpoint(waitpoint) => waitpoint.token.as_ref().map(|token| token.reveal().to_owned()),
             _ => None,
         })
         .collect();
     assert_eq!(tokens.len(), 2);
-    let shown = format!("{:?} {:#?}", w.waits, w.last);
+    let shown = format!("{:?} {:#?}", w.records, w.last);
     for token in &tokens {
         assert!(!shown.contains(&token[3..]), "{token}");
     }

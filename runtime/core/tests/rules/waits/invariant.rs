@@ -1,49 +1,51 @@
 //! The checks of what holds always: each notices what it is there for.
 
-use super::fixture::{Waiting, at, count};
+use super::fixture::{at, count};
+use crate::fixture::World;
 use leasehold_core::command::BUFFERED_SIGNALS_MAX;
+use leasehold_core::decision::{Change, ChangeSet};
+use leasehold_core::event::Fact;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, SignalId, SuspensionId, WaitpointId};
 use leasehold_core::invariant::{check_wait_changes, check_waitpoint, check_waits, check_waits_of};
 use leasehold_core::record::{
-    BoundWaitpoint, CloseReason, Closed, Execution, Suspension, SuspensionReason, TimeoutBehavior, WaitRecord,
+    BoundWaitpoint, CloseReason, Closed, Execution, Record, Suspension, SuspensionReason, TimeoutBehavior, WaitRecord,
     Waitpoint, WaitpointState, Waits,
 };
 use leasehold_core::suspension::{CountKind, Progress, SignalEffect};
 use leasehold_core::time::TimestampMs;
 use leasehold_core::token::WaitpointToken;
-use leasehold_core::wait_view::{SignalDelivered, WaitChange, WaitChanges};
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// An open suspension that has heard one of two signals, with a pending
 /// waitpoint beside it.
-fn open() -> (Waiting, ExecutionId) {
-    let (mut w, id, _) = Waiting::leased();
+fn open() -> (World, ExecutionId) {
+    let (mut w, id, _) = World::leased();
     w.create_waitpoint(id, "later");
     let issued = w.suspend_on(id, &["a", "b"], count(2, CountKind::DistinctWaitpoints, &["a", "b"]));
     w.deliver(id, issued[0].waitpoint_id, |_| {});
     (w, id)
 }
 
-fn satisfied() -> (Waiting, ExecutionId) {
+fn satisfied() -> (World, ExecutionId) {
     let (mut w, id) = open();
     let b = w.suspension(id).waitpoints[1].waitpoint_id;
     w.deliver(id, b, |_| {});
     (w, id)
 }
 
-fn timed_out() -> (Waiting, ExecutionId) {
-    let (mut w, id, _) = Waiting::leased();
+fn timed_out() -> (World, ExecutionId) {
+    let (mut w, id, _) = World::leased();
     w.suspend(id, |args| {
         args.timeout_at = at(1);
         args.timeout_behavior = TimeoutBehavior::AutoResumeWithTimeoutSignal;
     });
-    w.world.pass(10);
+    w.pass(10);
     w.expire(id);
     (w, id)
 }
 
-fn waits_of(staged: (Waiting, ExecutionId)) -> Waits {
+fn waits_of(staged: (World, ExecutionId)) -> Waits {
     (*staged.0.find_waits(staged.1).unwrap()).clone()
 }
 
@@ -59,7 +61,7 @@ fn signal_id(n: u128) -> SignalId {
     Uuid::from_u128(n).into()
 }
 
-type Stage = fn() -> (Waiting, ExecutionId);
+type Stage = fn() -> (World, ExecutionId);
 
 #[test]
 fn broken_waits_are_noticed_by_their_rule() {
@@ -171,9 +173,9 @@ fn waits_and_execution_agree() {
     }
     let (w, id) = open();
     assert!(check_waits_of(&w.execution(id), None).is_err());
-    let (mut ended, ended_id, _) = Waiting::leased();
-    let fence = ended.world.fence(ended_id);
-    ended.world.run(crate::situation::complete_args(ended_id, fence)).unwrap();
+    let (mut ended, ended_id, _) = World::leased();
+    let fence = ended.fence(ended_id);
+    ended.run(crate::situation::complete_args(ended_id, fence)).unwrap();
     let mut waits = Waits::new(ended_id);
     check_waits_of(&ended.execution(ended_id), Some(&waits)).unwrap();
     waits.open_waitpoints.push(Uuid::nil().into());
@@ -183,8 +185,8 @@ fn waits_and_execution_agree() {
 
 /// The rule that a step from one version to the next breaks.
 fn step(old: WaitRecord, new: WaitRecord) -> &'static str {
-    let change = WaitChange { key: new.key(), old: Some(old), new };
-    let changes = WaitChanges { waits: vec![change], ..WaitChanges::default() };
+    let change = Change { key: new.key().into(), old: Some(Record::Wait(old)), new: Some(Record::Wait(new)) };
+    let changes = ChangeSet { changes: vec![change], ..ChangeSet::default() };
     check_wait_changes(&changes).map_or_else(|violation| violation.rule, |()| "none")
 }
 
@@ -251,25 +253,27 @@ fn a_signal_is_written_once_and_told_as_it_was() {
     let (w, id) = open();
     let good = w.last.clone();
     check_wait_changes(&good).unwrap();
-    let broken = |spoil: fn(&mut WaitChanges)| {
+    let broken = |spoil: fn(&mut ChangeSet)| {
         let mut changes = good.clone();
         spoil(&mut changes);
         check_wait_changes(&changes).map_or_else(|violation| violation.rule, |()| "none")
     };
-    assert_eq!(broken(|changes| changes.delivered.clear()), "a delivery is told");
-    assert_eq!(broken(|changes| changes.delivered.push(changes.delivered[0].clone())), "only a delivery is told");
+    assert_eq!(broken(|changes| changes.events.clear()), "a delivery is told");
+    assert_eq!(broken(|changes| changes.events.push(changes.events[0].clone())), "only a delivery is told");
     assert_eq!(
-        broken(|changes| changes.delivered[0].effect = SignalEffect::ResumeConditionSatisfied),
+        broken(|changes| match &mut changes.events[0].facts[0] {
+            Fact::SignalDelivered { effect, .. } => *effect = SignalEffect::ResumeConditionSatisfied,
+            other => panic!("{other:?}"),
+        }),
         "a delivery is told as it was"
     );
     let rewritten = broken(|changes| {
-        for change in &mut changes.waits {
-            if matches!(change.new, WaitRecord::Signal(_)) {
-                change.old = Some(change.new.clone());
+        for change in &mut changes.changes {
+            if matches!(change.new, Some(Record::Wait(WaitRecord::Signal(_)))) {
+                change.old.clone_from(&change.new);
             }
         }
     });
     assert_eq!(rewritten, "a signal never changes");
-    let told: &SignalDelivered = &good.delivered[0];
-    assert_eq!(told.execution_id, id);
+    assert_eq!(w.delivered()[0].execution_id, id);
 }
