@@ -19,6 +19,9 @@ use crate::time::TimestampMs;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// Something that must be in memory before a decision can be made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {

@@ -48,7 +48,7 @@ fn record_reads_back(record: &FlowRecord) -> usize {
 }
 
 /// A flow in which every kind of record exists.
-fn rich() -> (World, FlowId) {
+pub fn rich() -> (World, FlowId) {
     let mut policies = vec![EdgeGroupPolicy::AllOf; 40];
     policies[39] = EdgeGroupPolicy::AnyOf { on_satisfied: OnSatisfied::CancelRemaining };
     let edges: Vec<_> = (0..39).map(|node| (node, 39)).collect();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::fixture::World;
 use leasehold_core::codec::{RECORD_VERSION, Stored, decode, encode};
 use leasehold_core::record::{
-    Requester, ResumePolicy, Signal, SignalDedup, SuspendDedup, SuspensionReason, TimeoutBehavior, WaitRecord,
+    Requester, ResumePolicy, Signal, SignalBytes, SignalDedup, SuspendDedup, Suspended, SuspensionReason, TimeoutBehavior, WaitRecord,
     Waitpoint, Waits,
 };
 use leasehold_core::suspension::{CompositeBody, CountKind, ResumeCondition};
@@ -15,7 +15,7 @@ use std::fmt::{Debug, Write};
 
 /// A world with one record of each kind, nearly every field in use: two
 /// suspensions, the second open, with signals of every sort behind it.
-fn rich() -> World {
+pub fn rich() -> World {
     let (mut w, id, _) = World::leased();
     let ring = w.keyring().rotate("k2", K2, 1_000_000, w.now).unwrap().0.unwrap();
     w.install(ring);
@@ -42,6 +42,7 @@ fn rich() -> World {
         args.idempotency_key = Some("k".into());
         args.payload = Some(Bytes::from_static(&[0, 255, 7]));
     });
+    w.deliver(id, details.additional_waitpoints[0].waitpoint_id, |args| args.payload = Some(vec![7; 300].into()));
     w
 }
 
@@ -69,10 +70,12 @@ picks! {
     signal => Signal;
     signal_dedup => SignalDedup;
     suspend_dedup => SuspendDedup;
+    signal_bytes => SignalBytes;
+    suspended => Suspended;
     keyring => Keyring;
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
@@ -148,6 +151,8 @@ fn damaged_bytes_do_no_harm() {
     withstands_damage(&signal(&w));
     withstands_damage(&signal_dedup(&w));
     withstands_damage(&suspend_dedup(&w));
+    withstands_damage(&signal_bytes(&w));
+    withstands_damage(&suspended(&w));
     withstands_damage(&keyring(&w));
 }
 
@@ -179,8 +184,16 @@ fn kinds_are_named_as_their_codec_names_them() {
     let mut kinds: Vec<_> = w.wait_records().map(|record| record.key().kind()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let mut expected =
-        [Waits::KIND, Waitpoint::KIND, Signal::KIND, SignalDedup::KIND, SuspendDedup::KIND, Keyring::KIND];
+    let mut expected = [
+        Waits::KIND,
+        Waitpoint::KIND,
+        Signal::KIND,
+        SignalBytes::KIND,
+        SignalDedup::KIND,
+        SuspendDedup::KIND,
+        Suspended::KIND,
+        Keyring::KIND,
+    ];
     expected.sort_unstable();
     assert_eq!(kinds, expected);
 }

@@ -143,7 +143,9 @@ fn an_escalated_suspension_stays_open_for_signals_without_a_deadline() {
     assert_eq!(w.execution(id).blocking_detail, Some(detail));
     let suspension = w.suspension(id);
     assert_eq!((suspension.reason.as_str(), suspension.timeout), ("waiting_for_operator_review", None));
-    assert_eq!(w.find_waits(id).unwrap().due_at(), None);
+    let waits = w.find_waits(id).unwrap();
+    let later = w.waitpoint(waits.open_waitpoints[0]);
+    assert_eq!(waits.due_at(), later.due_at(), "only the pending waitpoint still runs out");
     w.pass(1_000_000_000);
     assert_eq!(w.expire(id), ExpireSuspensionOutcome::NotYetDue);
     let [a, b] = [0, 1].map(|at| suspension.waitpoints[at].waitpoint_id);
@@ -209,7 +211,9 @@ fn the_deadline_of_the_execution_closes_everything() {
 #[test]
 fn a_timer_that_ends_the_execution_closes_everything_too() {
     let (mut w, id, _) = World::leased();
-    w.create_waitpoint(id, "later");
+    let mut args = w.create_waitpoint_args(id, "later");
+    args.expires_in_ms = u64::MAX;
+    w.run(args).unwrap();
     w.now = w.execution(id).attempt_timeout_at().unwrap();
     w.promised_until = Some(w.now.plus(1));
     w.run(Settle { execution_id: id, holder_gone: None }).unwrap();

@@ -8,8 +8,8 @@ use leasehold_core::event::Fact;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, SignalId, SuspensionId, WaitpointId};
 use leasehold_core::invariant::{check_wait_changes, check_waitpoint, check_waits, check_waits_of};
 use leasehold_core::record::{
-    BoundWaitpoint, CloseReason, Closed, Execution, Record, Suspension, SuspensionReason, TimeoutBehavior, WaitRecord,
-    Waitpoint, WaitpointState, Waits,
+    BoundWaitpoint, CloseReason, Closed, Execution, Record, RecordKey, Suspension, SuspensionReason, TimeoutBehavior, WaitKey, WaitRecord,
+    Waitpoint, WaitpointState, Waits, WaitsMark,
 };
 use leasehold_core::suspension::{CountKind, Progress, SignalEffect};
 use leasehold_core::time::TimestampMs;
@@ -66,12 +66,16 @@ type Stage = fn() -> (World, ExecutionId);
 #[test]
 fn broken_waits_are_noticed_by_their_rule() {
     type Spoil = fn(&mut Waits);
-    let cases: [(Stage, &str, Spoil); 16] = [
+    let cases: [(Stage, &str, Spoil); 17] = [
         (open, "an open waitpoint is listed once", |w| w.open_waitpoints.push(w.open_waitpoints[0])),
         (open, "open waitpoints are bounded", |w| {
             w.open_waitpoints.extend((1..1025_u128).map(|n| WaitpointId::from(Uuid::from_u128(n << 64))));
         }),
-        (open, "the waitpoints of a suspension are open as long as it is", |w| w.open_waitpoints.clear()),
+        (open, "only an open waitpoint runs out", |w| w.expiries[0].0 = WaitpointId::from(Uuid::nil())),
+        (open, "the waitpoints of a suspension are open as long as it is", |w| {
+            w.open_waitpoints.clear();
+            w.expiries.clear();
+        }),
         (satisfied, "the waitpoints of a suspension are open as long as it is", |w| {
             let bound = current(w).waitpoints[0].waitpoint_id;
             w.open_waitpoints.push(bound);
@@ -156,7 +160,9 @@ fn a_broken_waitpoint_is_noticed_by_its_rule() {
 #[test]
 fn waits_and_execution_agree() {
     type Spoil = fn(&mut Execution, &mut Waits);
-    let cases: [(&str, Spoil); 4] = [
+    let cases: [(&str, Spoil); 6] = [
+        ("an execution carries the next deadline of its waits", |e, _| e.waits = None),
+        ("an execution carries the next deadline of its waits", |_, w| w.expiries.clear()),
         ("a suspension is open exactly while suspended", |_, w| w.current = None),
         ("a suspension pauses the current attempt", |_, w| current(w).attempt_index = AttemptIndex(4)),
         ("a paused attempt names its suspension", |e, _| e.attempt.as_mut().unwrap().suspension_id = None),
@@ -177,9 +183,11 @@ fn waits_and_execution_agree() {
     let fence = ended.fence(ended_id);
     ended.run(crate::situation::complete_args(ended_id, fence)).unwrap();
     let mut waits = Waits::new(ended_id);
-    check_waits_of(&ended.execution(ended_id), Some(&waits)).unwrap();
+    let mut execution = (*ended.execution(ended_id)).clone();
+    execution.waits = Some(WaitsMark { due_at: None });
+    check_waits_of(&execution, Some(&waits)).unwrap();
     waits.open_waitpoints.push(Uuid::nil().into());
-    let violation = check_waits_of(&ended.execution(ended_id), Some(&waits)).unwrap_err();
+    let violation = check_waits_of(&execution, Some(&waits)).unwrap_err();
     assert_eq!(violation.rule, "an ended execution has no open waitpoint");
 }
 
@@ -246,6 +254,26 @@ fn broken_steps_of_a_waitpoint_are_noticed() {
         spoil(&mut new);
         assert_eq!(step(WaitRecord::Waitpoint(Arc::new(old)), WaitRecord::Waitpoint(Arc::new(new))), rule);
     }
+}
+
+/// Who is suspended is listed by the same change, and struck off by the one
+/// that ends it.
+#[test]
+fn a_suspension_without_its_entry_in_the_list_is_noticed() {
+    for (w, _) in [open(), satisfied()] {
+        let listed = |change: &Change| matches!(change.key, RecordKey::Wait(WaitKey::Suspended(..)));
+        let Some(at) = w.last.changes.iter().position(listed) else { continue };
+        let mut set = w.last.clone();
+        check_wait_changes(&set).unwrap();
+        set.changes.remove(at);
+        let rule = "a suspended execution is listed exactly while it is suspended";
+        assert_eq!(check_wait_changes(&set).unwrap_err().rule, rule);
+    }
+    let (suspended, ..) = World::suspended();
+    let mut set = suspended.last.clone();
+    set.changes.retain(|change| !matches!(change.key, RecordKey::Wait(WaitKey::Suspended(..))));
+    assert!(check_wait_changes(&set).is_err());
+    assert!(set.changes.len() < suspended.last.changes.len());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use leasehold_core::command::{
     BUFFERED_SIGNALS_MAX, CloseWaitpoint, CloseWaitpointOutcome, FenceTriple, GiveUp, SignalOutcome,
 };
 use leasehold_core::ids::{AttemptIndex, ExecutionId, SignalId, WaitpointId};
-use leasehold_core::record::{CloseReason, SuspendOutcome, WaitKey, WaitRecord, WaitpointState};
+use leasehold_core::record::{CloseReason, SuspendOutcome, WaitKey, WaitRecord, WaitpointState, WaitsMark};
 use leasehold_core::suspension::{CountKind, ResumeCondition, WaitpointBinding};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
@@ -28,7 +28,9 @@ fn a_token_can_be_handed_out_before_suspending() {
     let (mut w, id, _) = World::leased();
     let before = w.execution(id);
     let pending = w.create_waitpoint(id, "a");
-    assert_eq!(*w.execution(id), *before, "the execution is not touched");
+    let mut marked = (*before).clone();
+    marked.waits = Some(WaitsMark { due_at: Some(w.now.plus(1_000)) });
+    assert_eq!(*w.execution(id), marked, "the execution says when to look, and is not touched otherwise");
     let waitpoint = w.waitpoint(pending.waitpoint_id);
     assert_eq!((waitpoint.state, waitpoint.suspension_id), (WaitpointState::Pending, None));
     assert_eq!((waitpoint.created_at, waitpoint.due_at()), (w.now, Some(w.now.plus(1_000))));
@@ -111,7 +113,9 @@ fn signals_that_come_early_are_kept_and_satisfy_at_once() {
     args.idempotency_key = Some("k".into());
     let outcome = w.run(args.clone()).unwrap();
     assert!(matches!(outcome, SuspendOutcome::AlreadySatisfied { .. }));
-    assert_eq!(*w.execution(id), *before, "the worker keeps its lease");
+    let mut marked = (*before).clone();
+    marked.waits = Some(WaitsMark { due_at: None });
+    assert_eq!(*w.execution(id), marked, "the worker keeps its lease");
     assert_eq!(w.fence(id), fence);
     let suspension = w.suspension(id);
     let closed = suspension.closed.as_ref().unwrap();
