@@ -292,8 +292,7 @@ fn eligibility_names_the_first_thing_that_holds() {
     let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, c] = world.members(flow_id);
-    let of =
-        |world: &mut World, execution_id| world.run(EvaluateFlowEligibility { flow_id, execution_id }).unwrap();
+    let of = |world: &mut World, execution_id| world.run(EvaluateFlowEligibility { flow_id, execution_id }).unwrap();
     let solo = world.create();
     assert_eq!(of(&mut world, solo), E::Eligible);
     assert_eq!(of(&mut world, ExecutionId::from_parts(PARTITION, Uuid::max())), E::NotFound);

@@ -5,10 +5,10 @@ use crate::fixture::World;
 use leasehold_core::decision::{Change, ChangeSet};
 use leasehold_core::flow::GroupState;
 use leasehold_core::invariant::{FlowViolation, check_flow, check_flow_changes, check_member};
+use leasehold_core::record::Record;
 use leasehold_core::record::flow::{
     Beneath, CancellationPolicy, Continuation, Flow, FlowKey, FlowRecord, FlowSummary, Member, PendingCancels,
 };
-use leasehold_core::record::Record;
 use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;

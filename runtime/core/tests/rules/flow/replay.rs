@@ -1,8 +1,8 @@
 //! Replay of members.
 
 use super::fixture::cancel_flow;
-use crate::fixture::refused;
 use crate::fixture::World;
+use crate::fixture::refused;
 use leasehold_core::command::ReplayExecution;
 use leasehold_core::flow::{EdgeGroupPolicy, GroupState, OnSatisfied};
 use leasehold_core::ids::ExecutionId;

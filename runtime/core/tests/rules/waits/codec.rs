@@ -2,12 +2,12 @@
 //! and that bytes from a broken or hostile store are refused without harm.
 
 use super::fixture::{K2, at, count};
-use bytes::Bytes;
 use crate::fixture::World;
+use bytes::Bytes;
 use leasehold_core::codec::{RECORD_VERSION, Stored, decode, encode};
 use leasehold_core::record::{
-    Requester, ResumePolicy, Signal, SignalBytes, SignalDedup, SuspendDedup, Suspended, SuspensionReason, TimeoutBehavior, WaitRecord,
-    Waitpoint, Waits,
+    Requester, ResumePolicy, Signal, SignalBytes, SignalDedup, SuspendDedup, Suspended, SuspensionReason,
+    TimeoutBehavior, WaitRecord, Waitpoint, Waits,
 };
 use leasehold_core::suspension::{CompositeBody, CountKind, ResumeCondition};
 use leasehold_core::token::Keyring;

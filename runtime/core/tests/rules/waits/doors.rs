@@ -1,7 +1,7 @@
 //! Every way out of a suspension, and the claim that follows.
 
 use super::fixture::at;
-use crate::fixture::{World, START, operator, refused};
+use crate::fixture::{START, World, operator, refused};
 use crate::situation::complete_args;
 use leasehold_core::command::{
     CancelExecution, CommandSource, ExpireExecution, ExpirePhase, ExpireSuspensionOutcome, FenceTriple, RenewLease,
@@ -45,7 +45,8 @@ fn closed_as(w: &World, id: ExecutionId) -> Vec<&'static str> {
     w.waitpoints()
         .iter()
         .filter(|waitpoint| waitpoint.execution_id == id)
-        .map(|waitpoint| waitpoint.close_reason.map_or("open", CloseReason::as_str)).collect()
+        .map(|waitpoint| waitpoint.close_reason.map_or("open", CloseReason::as_str))
+        .collect()
 }
 
 #[test]

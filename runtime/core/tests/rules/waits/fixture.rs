@@ -10,8 +10,8 @@ use leasehold_core::command::{
 use leasehold_core::event::Fact;
 use leasehold_core::ids::{ExecutionId, SignalId, SuspensionId, WaitpointId};
 use leasehold_core::record::{
-    IssuedWaitpoint, Record, RecordKey, Requester, ResumePolicy, Signal, SignalKey, Suspended, SuspendDetails,
-    SuspendOutcome, Suspension, SuspensionReason, TimeoutBehavior, WaitKey, WaitRecord, Waitpoint, Waits,
+    IssuedWaitpoint, Record, RecordKey, Requester, ResumePolicy, Signal, SignalKey, SuspendDetails, SuspendOutcome,
+    Suspended, Suspension, SuspensionReason, TimeoutBehavior, WaitKey, WaitRecord, Waitpoint, Waits,
 };
 use leasehold_core::suspension::{
     CompositeBody, CountKind, ResumeCondition, SignalEffect, SignalMatcher, WaitpointBinding,

@@ -8,8 +8,8 @@ use leasehold_core::event::Fact;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, SignalId, SuspensionId, WaitpointId};
 use leasehold_core::invariant::{check_wait_changes, check_waitpoint, check_waits, check_waits_of};
 use leasehold_core::record::{
-    BoundWaitpoint, CloseReason, Closed, Execution, Record, RecordKey, Suspension, SuspensionReason, TimeoutBehavior, WaitKey, WaitRecord,
-    Waitpoint, WaitpointState, Waits, WaitsMark,
+    BoundWaitpoint, CloseReason, Closed, Execution, Record, RecordKey, Suspension, SuspensionReason, TimeoutBehavior,
+    WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits, WaitsMark,
 };
 use leasehold_core::suspension::{CountKind, Progress, SignalEffect};
 use leasehold_core::time::TimestampMs;

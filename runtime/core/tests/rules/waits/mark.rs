@@ -72,7 +72,8 @@ fn a_refused_token_marks_an_execution_that_never_waited_once() {
     for marked in [true, false, false] {
         let args = w.signal_args(id, to, &WaitpointToken::new("x"));
         refused(w.run(args), "invalid_token");
-        let touched = w.last.changes.iter().any(|change| change.new.as_ref().is_some_and(|new| new.as_execution().is_some()));
+        let touched =
+            w.last.changes.iter().any(|change| change.new.as_ref().is_some_and(|new| new.as_execution().is_some()));
         assert_eq!(touched, marked);
         w.pass(1_000_000);
     }

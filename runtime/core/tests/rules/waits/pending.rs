@@ -1,7 +1,7 @@
 //! Pending waitpoints: made ahead, kept signals, used, given up.
 
 use super::fixture::{K2, at, count, single};
-use crate::fixture::{World, TTL_MS, code, refused};
+use crate::fixture::{TTL_MS, World, code, refused};
 use leasehold_core::command::{
     BUFFERED_SIGNALS_MAX, CloseWaitpoint, CloseWaitpointOutcome, FenceTriple, GiveUp, SignalOutcome,
 };

@@ -21,10 +21,7 @@ fn a_satisfying_signal_resumes_and_closes_everything_at_once() {
     assert_eq!((&execution.blocking_detail, execution.delay_until), (&None, None));
     let suspension = w.suspension(id);
     let closed = suspension.closed.as_ref().unwrap();
-    assert_eq!(
-        (closed.reason, closed.closer_signal_id, closed.at),
-        (CloseReason::Resumed, Some(signal_id), w.now)
-    );
+    assert_eq!((closed.reason, closed.closer_signal_id, closed.at), (CloseReason::Resumed, Some(signal_id), w.now));
     assert_eq!((suspension.satisfied_at, suspension.last_signal_at), (Some(w.now), None));
     let waitpoint = w.waitpoint(to.waitpoint_id);
     assert_eq!((waitpoint.state, waitpoint.close_reason), (WaitpointState::Closed, Some(CloseReason::Resumed)));
@@ -158,7 +155,10 @@ fn without_a_key_the_id_makes_a_duplicate() {
     }
     args.waitpoint_id = b.waitpoint_id;
     args.waitpoint_token = b.waitpoint_token;
-    assert!(matches!(w.run(args.clone()).unwrap(), SignalOutcome::Accepted { .. }), "another waitpoint, another signal");
+    assert!(
+        matches!(w.run(args.clone()).unwrap(), SignalOutcome::Accepted { .. }),
+        "another waitpoint, another signal"
+    );
 }
 
 #[test]

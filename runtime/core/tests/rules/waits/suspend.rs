@@ -1,7 +1,7 @@
 //! Suspending: both outcomes, the checks and their order, and repeats.
 
 use super::fixture::{at, single};
-use crate::fixture::{World, TTL_MS, code, detail, operator, refused};
+use crate::fixture::{TTL_MS, World, code, detail, operator, refused};
 use leasehold_core::command::{CancelExecution, FenceTriple, OPEN_WAITPOINTS_MAX, RevokeLease};
 use leasehold_core::handle::HandleKind;
 use leasehold_core::ids::{AttemptIndex, LeaseEpoch};
@@ -159,12 +159,7 @@ fn the_lease_is_proven_first() {
     refused(w.run(args.clone()), "already_suspended");
     let mut ended = w.clone();
     ended
-        .run(CancelExecution {
-            execution_id: id,
-            reason: String::new(),
-            source: operator(),
-            fence: FenceTriple::NONE,
-        })
+        .run(CancelExecution { execution_id: id, reason: String::new(), source: operator(), fence: FenceTriple::NONE })
         .unwrap();
     args.handle_kind = None;
     refused(ended.run(args.clone()), "execution_not_active");

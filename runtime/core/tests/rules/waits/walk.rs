@@ -279,9 +279,7 @@ impl Walk {
             0 => {
                 let reason = "walk".to_owned();
                 let source = operator();
-                self.w
-                    .run(CancelExecution { execution_id: id, reason, source, fence: FenceTriple::NONE })
-                    .is_ok()
+                self.w.run(CancelExecution { execution_id: id, reason, source, fence: FenceTriple::NONE }).is_ok()
             }
             1 => self.w.run(crate::situation::complete_args(id, fence)).is_ok(),
             _ => {

@@ -75,9 +75,11 @@ impl Seed {
         let mut args: Suspend = world.suspend_args(execution.id);
         args.execution_id = execution_id;
         args.fence = self.fence(world, ledger, execution);
-        let pending = world.waitpoints().into_iter().rev().find(|waitpoint| {
-            waitpoint.execution_id == execution_id && waitpoint.state == WaitpointState::Pending
-        });
+        let pending = world
+            .waitpoints()
+            .into_iter()
+            .rev()
+            .find(|waitpoint| waitpoint.execution_id == execution_id && waitpoint.state == WaitpointState::Pending);
         if let Some(waitpoint_id) = pending.map(|pending| pending.waitpoint_id).filter(|_| self.one_in(2)) {
             args.waitpoints = vec![WaitpointBinding::UsePending { waitpoint_id }];
         }
