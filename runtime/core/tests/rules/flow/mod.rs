@@ -2,10 +2,11 @@
 
 mod cancel;
 mod cascade;
-mod codec;
-mod fixture;
+pub mod codec;
+pub mod fixture;
 mod graph;
 mod invariant;
 mod join;
 mod oracle;
 mod replay;
+mod suspended;
