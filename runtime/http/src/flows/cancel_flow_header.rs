@@ -60,7 +60,7 @@ pub(crate) async fn handle(
         },
         CancelHeaderOutcome::AlreadyTerminal { stored_cancellation_policy, stored_cancel_reason, members } => {
             Answer::AlreadyTerminal {
-                stored_cancellation_policy: stored_cancellation_policy.map(|policy| policy.as_str()),
+                stored_cancellation_policy: stored_cancellation_policy.map(CancellationPolicy::as_str),
                 stored_cancel_reason,
                 member_execution_ids: members,
             }
