@@ -12,8 +12,8 @@
 --   8    how many executions are created, followed by their ids
 --   ...  how many executions must exist, followed by their ids
 --   ...  groups to the end: command, number of its key, number of arguments,
---        arguments. Commands are HSET, HDEL, ZADD, ZREM and XADD; an argument
---        pair of XADD is an entry's id and its bytes.
+--        arguments. Commands are HSET, HDEL, ZADD, ZREM and XADD; arguments
+--        of XADD are one entry's id and the letter e and an event, repeated.
 -- Returns:
 --   1 when it was applied, 0 when the head differs.
 -- Errors, nothing having been written:
@@ -24,7 +24,9 @@
 --   HALFDONE a write failed after another one. The head carries the mark
 --   `broken` from then on, and nothing is written to the partition any more.
 
-local WRITES = { HSET = 2, HDEL = 1, ZADD = 2, ZREM = 1, XADD = 2 }
+-- How many arguments belong together, and how many come before them.
+local WIDTH = { HSET = 2, HDEL = 1, ZADD = 2, ZREM = 1, XADD = 2 }
+local BEFORE = { HSET = 0, HDEL = 0, ZADD = 0, ZREM = 0, XADD = 1 }
 
 -- Where the groups begin, or why the executions do not allow the write. One
 -- read of all of them costs less than a question for each.
@@ -51,12 +53,15 @@ end
 
 -- Why the groups cannot be written, if they cannot.
 local function check_groups(keys, args, at)
-  while at <= #args do
-    local width, count = WRITES[args[at]], tonumber(args[at + 2])
+  local size = #args
+  while at <= size do
+    local width, before, count = WIDTH[args[at]], BEFORE[args[at]], tonumber(args[at + 2])
     if not width or not keys[tonumber(args[at + 1])] or not count then
       return 'SHAPE group at argument ' .. at
     end
-    if count < 1 or count % width ~= 0 or at + 2 + count > #args then
+    -- What stands before the rest would be missing from a second command.
+    local whole = before == 0 or count <= CHUNK
+    if count < before + width or (count - before) % width ~= 0 or at + 2 + count > size or not whole then
       return 'SHAPE length of the group at argument ' .. at
     end
     at = at + 3 + count
@@ -65,18 +70,11 @@ local function check_groups(keys, args, at)
 end
 
 local function write(keys, args, groups)
-  local at = groups
-  while at <= #args do
-    local command, key, count = args[at], keys[tonumber(args[at + 1])], tonumber(args[at + 2])
-    local last = at + 2 + count
-    if command == 'XADD' then
-      for place = at + 3, last, 2 do
-        redis.call('XADD', key, args[place], 'e', args[place + 1])
-      end
-    else
-      for first = at + 3, last, CHUNK do
-        redis.call(command, key, unpack(args, first, math.min(first + CHUNK - 1, last)))
-      end
+  local at, size = groups, #args
+  while at <= size do
+    local command, key, last = args[at], keys[tonumber(args[at + 1])], at + 2 + tonumber(args[at + 2])
+    for first = at + 3, last, CHUNK do
+      redis.call(command, key, unpack(args, first, math.min(first + CHUNK - 1, last)))
     end
     at = last + 1
   end
