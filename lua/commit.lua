@@ -33,13 +33,13 @@ local BEFORE = { HSET = 0, HDEL = 0, ZADD = 0, ZREM = 0, XADD = 1 }
 local function check_executions(keys, args)
   local at = 8
   for _, created in ipairs({ true, false }) do
-    local count = tonumber(args[at])
+    local count = number(args[at])
     if not count or at + count > #args then
       return nil, 'SHAPE the list of executions is too short'
     end
     local last = at + count
     for first = at + 1, last, CHUNK do
-      local found = redis.call('HMGET', keys[2], unpack(args, first, math.min(first + CHUNK - 1, last)))
+      local found = call('HMGET', keys[2], spread(args, first, least(first + CHUNK - 1, last)))
       for offset, record in ipairs(found) do
         if created == (record ~= false) then
           return nil, (created and 'EXISTS ' or 'MISSING ') .. (first + offset - 1 - at)
@@ -55,8 +55,8 @@ end
 local function check_groups(keys, args, at)
   local size = #args
   while at <= size do
-    local width, before, count = WIDTH[args[at]], BEFORE[args[at]], tonumber(args[at + 2])
-    if not width or not keys[tonumber(args[at + 1])] or not count then
+    local width, before, count = WIDTH[args[at]], BEFORE[args[at]], number(args[at + 2])
+    if not width or not keys[number(args[at + 1])] or not count then
       return 'SHAPE group at argument ' .. at
     end
     -- What stands before the rest would be missing from a second command.
@@ -72,16 +72,17 @@ end
 local function write(keys, args, groups)
   local at, size = groups, #args
   while at <= size do
-    local command, key, last = args[at], keys[tonumber(args[at + 1])], at + 2 + tonumber(args[at + 2])
+    local command, key, last = args[at], keys[number(args[at + 1])], at + 2 + number(args[at + 2])
     for first = at + 3, last, CHUNK do
-      redis.call(command, key, unpack(args, first, math.min(first + CHUNK - 1, last)))
+      call(command, key, spread(args, first, least(first + CHUNK - 1, last)))
     end
     at = last + 1
   end
 end
 
 local function commit(keys, args)
-  local head = redis.call('HMGET', keys[1], 'epoch', 'nonce', 'seq', 'broken', 'time', 'event')
+  find_globals()
+  local head = call('HMGET', keys[1], 'epoch', 'nonce', 'seq', 'broken', 'time', 'event')
   if head[4] then
     return broken(head[4])
   end
@@ -98,13 +99,13 @@ local function commit(keys, args)
   end
   local time = greater(args[5], head[5]) and args[5] or head[5]
   local event = args[7] ~= '' and args[7] or head[6]
-  redis.call('HSET', keys[1], 'seq', args[4], 'time', time, 'event', event)
+  call('HSET', keys[1], 'seq', args[4], 'time', time, 'event', event)
   local done, failure = pcall(write, keys, args, groups)
   if done then
     return 1
   end
   local text = type(failure) == 'table' and failure.err or tostring(failure)
-  redis.call('HSET', keys[1], 'broken', text)
+  call('HSET', keys[1], 'broken', text)
   return redis.error_reply('HALFDONE ' .. text)
 end
 

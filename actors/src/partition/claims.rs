@@ -231,9 +231,17 @@ impl State {
     /// The best rank of a group and how many are known to be ready. What a
     /// claim under way has chosen is not offered again.
     fn head(&self, group: &ReadyGroup) -> Option<(i64, usize)> {
+        let mut window = self.ready.get(group).map(super::window::Window::iter).into_iter().flatten();
+        let mut waiting = self.reclaimable.get(group).into_iter().flatten().copied();
+        if self.reserved.is_empty() {
+            // A window may hold thousands, and this is asked after every claim.
+            let size = |entries: Option<usize>| entries.unwrap_or_default();
+            let count = size(self.ready.get(group).map(super::window::Window::len))
+                + size(self.reclaimable.get(group).map(|waiting| waiting.len()));
+            let best = window.next().into_iter().chain(waiting.next()).map(|(rank, _)| rank).min();
+            return best.map(|best| (best, count));
+        }
         let free = |(_, id): &(i64, Uuid)| !self.reserved.contains(id);
-        let window = self.ready.get(group).into_iter().flat_map(super::window::Window::iter);
-        let waiting = self.reclaimable.get(group).into_iter().flatten().copied();
         let (mut best, mut count) = (None, 0);
         for (rank, _) in window.filter(free).chain(waiting.filter(free)) {
             best = Some(best.map_or(rank, |best: i64| best.min(rank)));

@@ -89,11 +89,11 @@ async fn drain(server: Server, parts: u16, each: usize) {
     let mut engine = engine_with(options(server), 1, &all).await;
     let mut raw = Raw::of(&engine, 1).await;
     let ids: Vec<ExecutionId> = (0..DRAINED).map(|at| engine.id((at % all.len()) as u16)).collect();
-    for chunk in ids.chunks(256) {
-        create(&mut engine, chunk).await;
-    }
     let of = |partition: u16| ids.iter().copied().filter(|id| id.partition() == partition).collect::<Vec<_>>();
     let waiting: Vec<Vec<ExecutionId>> = all.iter().map(|partition| of(*partition)).collect();
+    for ids in &waiting {
+        create(&mut engine, ids).await;
+    }
     let turns = waiting.iter().map(Vec::len).max().unwrap_or_default().div_ceil(each) + 1;
     let before = (cpu_us(&mut raw).await, info(&mut raw, "persistence", &["aof_current_size"]).await);
     for turn in 0..turns {

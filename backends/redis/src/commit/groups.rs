@@ -128,11 +128,12 @@ mod tests {
         let index = groups.of(Kind::Index, Verb::ZRem);
         index.push(b"one");
         index.push(b"");
-        index.push_with(|bytes| {
-            bytes.extend_from_slice(b"three");
-            Ok(())
-        })
-        .unwrap();
+        index
+            .push_with(|bytes| {
+                bytes.extend_from_slice(b"three");
+                Ok(())
+            })
+            .unwrap();
         groups.of(Kind::Execution, Verb::HSet).push(b"x");
         groups.of(Kind::Index, Verb::ZAdd).push(b"0");
         assert_eq!(groups.kinds().collect::<Vec<_>>(), [Kind::Execution, Kind::Index]);

@@ -20,7 +20,7 @@ use crate::library;
 use crate::stats::Counters;
 use futures::future::join_all;
 use leasehold_backend::{StoreError, StoreResult};
-use redis::{Cmd, Value};
+use redis::{Cmd, Pipeline, Value};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
@@ -252,23 +252,25 @@ impl Wire {
     }
 
     /// Sends calls and returns what became of each, in their order.
-    pub(crate) async fn calls(&self, how: &How, calls: Vec<Call>) -> Vec<Answer> {
-        let mut answers = vec![Answer::Unreached("not sent".to_owned()); calls.len()];
+    pub(crate) async fn calls(&self, how: &How, mut calls: Vec<Call>) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let mut open: Vec<usize> = (0..calls.len()).collect();
         for left in (0..TRIES).rev() {
-            let groups = self.group(&calls, &open, &mut answers);
-            let sent = groups.iter().map(|(primary, members)| send_group(primary, how, &calls, members));
-            let results = join_all(sent).await;
+            let groups = self.group(how, &mut calls, &open, &mut answers);
+            let results = join_all(groups.iter().map(|group| group.send(how))).await;
             open.clear();
             let mut refresh = false;
-            for ((primary, members), result) in groups.iter().zip(results) {
+            for (group, result) in groups.into_iter().zip(results) {
                 let repeat = how.repeatable && left == TRIES - 1;
-                let again = settle(members, result, repeat, &mut answers);
+                let again = settle(&group.members, result, repeat, &mut answers);
                 refresh |= again.refresh;
                 if again.load
-                    && let Err(text) = self.mend_library(primary).await
+                    && let Err(text) = self.mend_library(&group.primary).await
                 {
-                    tracing::warn!(text, server = primary.address, "the function library cannot be loaded");
+                    tracing::warn!(text, server = group.primary.address, "the function library cannot be loaded");
+                }
+                if left > 0 && !again.calls.is_empty() {
+                    group.give_back(&mut calls, &again.calls);
                 }
                 open.extend(again.calls);
             }
@@ -279,7 +281,7 @@ impl Wire {
                 break;
             }
         }
-        answers
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Answer::Unreached("not sent".to_owned()))).collect()
     }
 
     async fn mend_library(&self, primary: &Primary) -> Result<(), String> {
@@ -290,30 +292,39 @@ impl Wire {
         }
     }
 
-    /// Calls by primary, each group short enough for one pipeline.
-    fn group(&self, calls: &[Call], open: &[usize], answers: &mut [Answer]) -> Vec<(Arc<Primary>, Vec<usize>)> {
+    /// Calls by primary, each group short enough for one pipeline. Their
+    /// commands move into it.
+    fn group(&self, how: &How, calls: &mut [Call], open: &[usize], answers: &mut [Option<Answer>]) -> Vec<Group> {
         let topology = self.topology();
-        let mut groups: Vec<(Arc<Primary>, Vec<usize>, usize)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for &at in open {
-            let Some(primary) = topology.of(calls[at].slot) else {
-                answers[at] = Answer::Unreached(format!("nobody serves slot {}", calls[at].slot));
+            let call = &mut calls[at];
+            let Some(primary) = topology.of(call.slot) else {
+                answers[at] = Some(Answer::Unreached(format!("nobody serves slot {}", call.slot)));
                 continue;
             };
-            let size = calls[at].commands.len();
-            let group = groups
-                .iter_mut()
-                .rev()
-                .find(|(other, _, _)| Arc::ptr_eq(other, primary))
-                .filter(|(_, _, commands)| commands + size <= COMMANDS_MAX);
-            match group {
-                Some((_, members, commands)) => {
-                    members.push(at);
-                    *commands += size;
-                }
-                None => groups.push((Arc::clone(primary), vec![at], size)),
+            let commands = std::mem::take(&mut call.commands);
+            let place = groups
+                .iter()
+                .rposition(|group| Arc::ptr_eq(&group.primary, primary))
+                .filter(|place| groups[*place].pipeline.len() + commands.len() <= COMMANDS_MAX);
+            let place = place.unwrap_or_else(|| {
+                let primary = Arc::clone(primary);
+                groups.push(Group { primary, members: Vec::new(), pipeline: Pipeline::with_capacity(open.len() + 1) });
+                groups.len() - 1
+            });
+            let group = &mut groups[place];
+            group.members.push((at, commands.len()));
+            for command in commands {
+                group.pipeline.add_command(command);
             }
         }
-        groups.into_iter().map(|(primary, members, _)| (primary, members)).collect()
+        if let Some(wait) = &how.wait {
+            for group in &mut groups {
+                group.pipeline.add_command(wait.command.clone());
+            }
+        }
+        groups
     }
 
     /// Closes every connection for good.
@@ -322,18 +333,40 @@ impl Wire {
     }
 }
 
+/// Calls that go to one primary in one pipeline, the wait behind them.
+struct Group {
+    primary: Arc<Primary>,
+    /// Which calls, and how many commands of each.
+    members: Vec<(usize, usize)>,
+    pipeline: Pipeline,
+}
+
 struct Sent {
     values: Vec<Vec<Value>>,
     shortfall: Option<String>,
 }
 
-async fn send_group(primary: &Primary, how: &How, calls: &[Call], members: &[usize]) -> Result<Sent, Cut> {
-    let commands = members.iter().flat_map(|at| &calls[*at].commands);
-    let commands = commands.chain(how.wait.as_ref().map(|wait| &wait.command));
-    let mut answers = primary.send(how.lane, commands).await?.into_iter();
-    let values = members.iter().map(|at| answers.by_ref().take(calls[*at].commands.len()).collect()).collect();
-    let shortfall = how.wait.as_ref().zip(answers.next()).and_then(|(wait, answer)| wait.shortfall(&answer));
-    Ok(Sent { values, shortfall })
+impl Group {
+    async fn send(&self, how: &How) -> Result<Sent, Cut> {
+        let mut answers = self.primary.send_pipeline(how.lane, &self.pipeline).await?.into_iter();
+        let values = self.members.iter().map(|(_, commands)| answers.by_ref().take(*commands).collect()).collect();
+        let shortfall = how.wait.as_ref().zip(answers.next()).and_then(|(wait, answer)| wait.shortfall(&answer));
+        Ok(Sent { values, shortfall })
+    }
+
+    /// Gives the commands of some of its calls back, so that they are sent
+    /// again.
+    fn give_back(&self, calls: &mut [Call], wanted: &[usize]) {
+        let mut commands = self.pipeline.cmd_iter();
+        for (at, count) in &self.members {
+            let own = commands.by_ref().take(*count);
+            if wanted.contains(at) {
+                calls[*at].commands = own.cloned().collect();
+            } else {
+                own.for_each(drop);
+            }
+        }
+    }
 }
 
 /// What has to be done before some calls are sent again.
@@ -345,36 +378,41 @@ struct Again {
 }
 
 /// Sorts the answers of one pipeline.
-fn settle(members: &[usize], result: Result<Sent, Cut>, repeat: bool, answers: &mut [Answer]) -> Again {
+fn settle(
+    members: &[(usize, usize)],
+    result: Result<Sent, Cut>,
+    repeat: bool,
+    answers: &mut [Option<Answer>],
+) -> Again {
     let mut again = Again::default();
     match result {
         Err(cut) => {
             again.refresh = true;
             let lost = matches!(cut, Cut::Lost(_));
-            for &at in members {
+            for &(at, _) in members {
                 let text = cut.text().to_owned();
-                answers[at] = if lost { Answer::Unknown(text) } else { Answer::Unreached(text) };
+                answers[at] = Some(if lost { Answer::Unknown(text) } else { Answer::Unreached(text) });
             }
             // Once: the answer may have been lost with an old connection. A
             // server that cannot be reached is the caller's to wait for.
             if lost && repeat {
-                again.calls.extend(members);
+                again.calls.extend(members.iter().map(|(at, _)| *at));
             }
         }
         Ok(sent) => {
-            for (&at, values) in members.iter().zip(sent.values) {
+            for (&(at, _), values) in members.iter().zip(sent.values) {
                 let remedy = values.iter().find_map(error_of).and_then(errors::remedy);
                 if let Some(remedy) = remedy {
                     again.load |= remedy == Remedy::Load;
                     again.refresh |= remedy == Remedy::Refresh;
                     again.calls.push(at);
-                    answers[at] = Answer::Values(values);
+                    answers[at] = Some(Answer::Values(values));
                 } else {
                     let failed = values.iter().any(|value| error_of(value).is_some());
-                    answers[at] = match &sent.shortfall {
+                    answers[at] = Some(match &sent.shortfall {
                         Some(text) if !failed => Answer::Unknown(text.clone()),
                         _ => Answer::Values(values),
-                    };
+                    });
                 }
             }
         }
