@@ -7,6 +7,7 @@
 //! pipeline without an answer is sent again only where the caller says that
 //! repeating does no harm.
 
+mod group;
 mod link;
 mod runs;
 mod topology;
@@ -15,12 +16,12 @@ pub(crate) use link::{Cut, Timeouts};
 pub(crate) use runs::Runs;
 pub(crate) use topology::{Lane, Primary, Surveyor, Topology, WireTimeouts, slot_of};
 
-use crate::errors::{self, Remedy};
+use crate::errors;
 use crate::library;
 use crate::stats::Counters;
 use futures::future::join_all;
 use leasehold_backend::{StoreError, StoreResult};
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Value};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 
@@ -256,13 +257,13 @@ impl Wire {
         let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let mut open: Vec<usize> = (0..calls.len()).collect();
         for left in (0..TRIES).rev() {
-            let groups = self.group(how, &mut calls, &open, &mut answers);
+            let groups = group::group(&self.topology(), how, &mut calls, &open, &mut answers);
             let results = join_all(groups.iter().map(|group| group.send(how))).await;
             open.clear();
             let mut refresh = false;
             for (group, result) in groups.into_iter().zip(results) {
                 let repeat = how.repeatable && left == TRIES - 1;
-                let again = settle(&group.members, result, repeat, &mut answers);
+                let again = group.settle(result, repeat, &mut answers);
                 refresh |= again.refresh;
                 if again.load
                     && let Err(text) = self.mend_library(&group.primary).await
@@ -292,130 +293,8 @@ impl Wire {
         }
     }
 
-    /// Calls by primary, each group short enough for one pipeline. Their
-    /// commands move into it.
-    fn group(&self, how: &How, calls: &mut [Call], open: &[usize], answers: &mut [Option<Answer>]) -> Vec<Group> {
-        let topology = self.topology();
-        let mut groups: Vec<Group> = Vec::new();
-        for &at in open {
-            let call = &mut calls[at];
-            let Some(primary) = topology.of(call.slot) else {
-                answers[at] = Some(Answer::Unreached(format!("nobody serves slot {}", call.slot)));
-                continue;
-            };
-            let commands = std::mem::take(&mut call.commands);
-            let place = groups
-                .iter()
-                .rposition(|group| Arc::ptr_eq(&group.primary, primary))
-                .filter(|place| groups[*place].pipeline.len() + commands.len() <= COMMANDS_MAX);
-            let place = place.unwrap_or_else(|| {
-                let primary = Arc::clone(primary);
-                groups.push(Group { primary, members: Vec::new(), pipeline: Pipeline::with_capacity(open.len() + 1) });
-                groups.len() - 1
-            });
-            let group = &mut groups[place];
-            group.members.push((at, commands.len()));
-            for command in commands {
-                group.pipeline.add_command(command);
-            }
-        }
-        if let Some(wait) = &how.wait {
-            for group in &mut groups {
-                group.pipeline.add_command(wait.command.clone());
-            }
-        }
-        groups
-    }
-
     /// Closes every connection for good.
     pub(crate) async fn close(&self) {
         self.topology().close().await;
     }
-}
-
-/// Calls that go to one primary in one pipeline, the wait behind them.
-struct Group {
-    primary: Arc<Primary>,
-    /// Which calls, and how many commands of each.
-    members: Vec<(usize, usize)>,
-    pipeline: Pipeline,
-}
-
-struct Sent {
-    values: Vec<Vec<Value>>,
-    shortfall: Option<String>,
-}
-
-impl Group {
-    async fn send(&self, how: &How) -> Result<Sent, Cut> {
-        let mut answers = self.primary.send_pipeline(how.lane, &self.pipeline).await?.into_iter();
-        let values = self.members.iter().map(|(_, commands)| answers.by_ref().take(*commands).collect()).collect();
-        let shortfall = how.wait.as_ref().zip(answers.next()).and_then(|(wait, answer)| wait.shortfall(&answer));
-        Ok(Sent { values, shortfall })
-    }
-
-    /// Gives the commands of some of its calls back, so that they are sent
-    /// again.
-    fn give_back(&self, calls: &mut [Call], wanted: &[usize]) {
-        let mut commands = self.pipeline.cmd_iter();
-        for (at, count) in &self.members {
-            let own = commands.by_ref().take(*count);
-            if wanted.contains(at) {
-                calls[*at].commands = own.cloned().collect();
-            } else {
-                own.for_each(drop);
-            }
-        }
-    }
-}
-
-/// What has to be done before some calls are sent again.
-#[derive(Default)]
-struct Again {
-    calls: Vec<usize>,
-    load: bool,
-    refresh: bool,
-}
-
-/// Sorts the answers of one pipeline.
-fn settle(
-    members: &[(usize, usize)],
-    result: Result<Sent, Cut>,
-    repeat: bool,
-    answers: &mut [Option<Answer>],
-) -> Again {
-    let mut again = Again::default();
-    match result {
-        Err(cut) => {
-            again.refresh = true;
-            let lost = matches!(cut, Cut::Lost(_));
-            for &(at, _) in members {
-                let text = cut.text().to_owned();
-                answers[at] = Some(if lost { Answer::Unknown(text) } else { Answer::Unreached(text) });
-            }
-            // Once: the answer may have been lost with an old connection. A
-            // server that cannot be reached is the caller's to wait for.
-            if lost && repeat {
-                again.calls.extend(members.iter().map(|(at, _)| *at));
-            }
-        }
-        Ok(sent) => {
-            for (&(at, _), values) in members.iter().zip(sent.values) {
-                let remedy = values.iter().find_map(error_of).and_then(errors::remedy);
-                if let Some(remedy) = remedy {
-                    again.load |= remedy == Remedy::Load;
-                    again.refresh |= remedy == Remedy::Refresh;
-                    again.calls.push(at);
-                    answers[at] = Some(Answer::Values(values));
-                } else {
-                    let failed = values.iter().any(|value| error_of(value).is_some());
-                    answers[at] = Some(match &sent.shortfall {
-                        Some(text) if !failed => Answer::Unknown(text.clone()),
-                        _ => Answer::Values(values),
-                    });
-                }
-            }
-        }
-    }
-    again
 }
