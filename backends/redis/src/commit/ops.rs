@@ -23,7 +23,7 @@ pub(crate) struct Operations {
     pub(crate) known: Vec<Uuid>,
     /// Whether it adds work, which is refused when memory is full.
     pub(crate) grows: bool,
-    /// Records, blobs and events.
+    /// Records, blobs and entries of events.
     pub(crate) rows: usize,
     /// Members of sorted sets.
     pub(crate) members: usize,
@@ -232,7 +232,7 @@ impl Writer<'_> {
         let mut last = part.first_event.saturating_sub(1);
         for (turn, events) in part.changes.events.chunks(ENTRY_EVENTS_MAX).enumerate() {
             last = last.saturating_add(events.len() as u64);
-            self.operations.rows += events.len();
+            self.operations.rows += 1;
             let group = self.groups.turn(Kind::Event, Verb::XAdd, turn);
             group.push(format!("{}-{last}", part.expected.epoch).as_bytes());
             for event in events {
