@@ -10,6 +10,7 @@ use leasehold_core::command::{Claim, ClaimOutcome, ClaimedExecution, Command, Co
 use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId};
 use leasehold_core::index::queue;
 use leasehold_core::record::{BlobKey, BlobKind, Execution, RecordKey};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl State {
@@ -235,9 +236,8 @@ impl State {
         let mut waiting = self.reclaimable.get(group).into_iter().flatten().copied();
         if self.reserved.is_empty() {
             // A window may hold thousands, and this is asked after every claim.
-            let size = |entries: Option<usize>| entries.unwrap_or_default();
-            let count = size(self.ready.get(group).map(super::window::Window::len))
-                + size(self.reclaimable.get(group).map(|waiting| waiting.len()));
+            let held = self.ready.get(group).map_or(0, super::window::Window::len);
+            let count = held + self.reclaimable.get(group).map_or(0, BTreeSet::len);
             let best = window.next().into_iter().chain(waiting.next()).map(|(rank, _)| rank).min();
             return best.map(|best| (best, count));
         }

@@ -134,7 +134,7 @@ async fn round_trips_do_not_grow_with_the_batch_and_keys_stay_few(server: Server
     // Lanes are new only once.
     engine.created([1]).await;
     let mut trips = Vec::new();
-    for size in [2, 100] {
+    for size in [2_u64, 100] {
         let before = engine.store.stats();
         let ids = engine.created((0..size).map(|_| 1)).await;
         for step in [Engine::claim, Engine::complete] {
