@@ -11,6 +11,7 @@ use axum::extract::State;
 use leasehold_contract::{CancelFlowHeader, CancelHeaderOutcome};
 use leasehold_core::command::flow::CANCEL_GRACE_MS;
 use leasehold_core::ids::ExecutionId;
+use leasehold_core::record::flow::CancellationPolicy;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Deserialize)]
