@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 /// A handler's lease, and its way to the engine.
 #[derive(Clone)]
 pub struct HandlerContext {
-    pool: Arc<Pool>,
-    lease: Arc<Lease>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) lease: Arc<Lease>,
 }
 
 impl HandlerContext {
@@ -22,7 +22,8 @@ impl HandlerContext {
         Self { pool, lease }
     }
 
-    /// Cancelled when the lease is lost or the fleet drains. A handler that
+    /// Cancelled when the lease is lost, the execution is suspended or the
+    /// fleet drains. A handler that
     /// goes on keeps its slot taken; what it says afterwards is refused if the
     /// lease was lost.
     pub fn token(&self) -> &CancellationToken {

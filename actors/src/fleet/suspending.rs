@@ -1,0 +1,161 @@
+//! Suspending from within a run of a handler.
+//!
+//! The handler's call tells the engine while the handler waits for the
+//! answer. Once the execution is suspended somebody else may have it, so the
+//! run ends where it stands: its future is dropped by [`super::run`] and
+//! nothing behind the call happens. A call that is itself dropped halfway, by
+//! a timeout around it for instance, ends the run too; what it asked for is
+//! then asked for again by the settlement.
+
+use super::HandlerContext;
+use super::settle::{self, Verdict, suspend_outcome};
+use futures::FutureExt;
+use leasehold_contract::{EngineError, Handle, SuspendArgs, SuspendOutcome};
+use leasehold_core::handle::HandleKind;
+use leasehold_core::record;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use tokio::sync::Notify;
+use tokio::task::Id;
+
+/// Why a handler's suspend came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SuspendError {
+    /// The call came from another task than the handler's own, whose run
+    /// could not be ended by it.
+    OutsideHandler,
+    /// The run has suspended its execution already, or is about to.
+    Twice,
+    /// The engine refuses it.
+    Refused(EngineError),
+}
+
+impl std::fmt::Display for SuspendError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OutsideHandler => f.write_str("a handler suspends from its own task, not from one it spawned"),
+            Self::Twice => f.write_str("a run suspends its execution once"),
+            Self::Refused(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SuspendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if let Self::Refused(error) = self { std::error::Error::source(error) } else { None }
+    }
+}
+
+/// How far a run is with suspending.
+#[derive(Debug, Default)]
+pub(super) enum Pause {
+    /// It has not asked.
+    #[default]
+    None,
+    /// It has asked, and was not answered.
+    Asked(Box<SuspendArgs>),
+    /// The execution is suspended; the lease is gone.
+    Done,
+}
+
+/// A lease's part in suspending.
+#[derive(Debug, Default)]
+pub(super) struct Pausing {
+    pause: Mutex<Pause>,
+    left: Notify,
+    task: OnceLock<Id>,
+}
+
+impl Pausing {
+    /// The handler runs in the task that calls this.
+    pub(super) fn enter(&self) {
+        if let Some(task) = tokio::task::try_id() {
+            // Set by the same task before, when the handler is run again.
+            self.task.get_or_init(|| task);
+        }
+    }
+
+    /// How far the run has come; it starts anew.
+    pub(super) fn take(&self) -> Pause {
+        // A wish to leave that came too late is not for the next run.
+        self.left.notified().now_or_never().unwrap_or_default();
+        std::mem::take(&mut *self.pause.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ends when the run is to end where it stands.
+    pub(super) async fn left(&self) {
+        self.left.notified().await;
+    }
+
+    fn set(&self, pause: Pause) {
+        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+    }
+
+    fn begin(&self, args: &SuspendArgs) -> Result<(), SuspendError> {
+        if self.task.get().copied() != tokio::task::try_id() {
+            return Err(SuspendError::OutsideHandler);
+        }
+        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*pause, Pause::None) {
+            return Err(SuspendError::Twice);
+        }
+        *pause = Pause::Asked(Box::new(args.clone()));
+        Ok(())
+    }
+}
+
+/// Ends the run when the call is dropped before its answer.
+struct Answered<'a>(Option<&'a Pausing>);
+
+impl Drop for Answered<'_> {
+    fn drop(&mut self) {
+        if let Some(pausing) = self.0 {
+            pausing.left.notify_one();
+        }
+    }
+}
+
+impl HandlerContext {
+    /// Suspends the execution, and says it again while the engine cannot tell
+    /// whether it heard. After [`SuspendOutcome::Suspended`] the lease is
+    /// gone and the token cancelled: there is nothing left but
+    /// [`Self::leave`], and what the handler returns otherwise is dropped.
+    /// With [`SuspendOutcome::AlreadySatisfied`] the lease is kept and the
+    /// handler goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`SuspendError`]; nothing is suspended then, unless the engine could
+    /// not say so before the lease lapsed.
+    pub async fn suspend(&self, args: SuspendArgs) -> Result<SuspendOutcome, SuspendError> {
+        let pausing = &self.lease.pausing;
+        pausing.begin(&args)?;
+        let mut answered = Answered(Some(pausing));
+        let told = settle::tell(&self.pool, &self.lease, &Verdict::Suspend(Box::new(args))).await;
+        let outcome = told.and_then(suspend_outcome);
+        answered.0 = None;
+        match outcome {
+            Ok(record::SuspendOutcome::Suspended { details, held }) => {
+                pausing.set(Pause::Done);
+                self.lease.lose();
+                let handle = Handle::encode(self.pool.engine.tag(), HandleKind::Suspended, &held);
+                Ok(SuspendOutcome::Suspended { details, handle })
+            }
+            Ok(record::SuspendOutcome::AlreadySatisfied { details }) => {
+                pausing.set(Pause::None);
+                Ok(SuspendOutcome::AlreadySatisfied { details })
+            }
+            Err(error) => {
+                pausing.set(Pause::None);
+                Err(SuspendError::Refused(error))
+            }
+        }
+    }
+
+    /// Ends the run where it stands: the handler's future is dropped, and
+    /// with it this one, which never returns. The lease of an execution that
+    /// is not suspended is given back, and its attempt goes on at once.
+    pub async fn leave(&self) -> std::convert::Infallible {
+        self.lease.pausing.left.notify_one();
+        std::future::pending().await
+    }
+}
