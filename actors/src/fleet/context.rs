@@ -5,7 +5,7 @@ use super::pool::Pool;
 use crate::engine::EngineHandle;
 use leasehold_contract::{EngineResult, Handle};
 use leasehold_core::command::{ProgressUpdated, UpdateProgress};
-use leasehold_core::ids::LeaseFence;
+use leasehold_core::ids::{ExecutionId, LeaseFence};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,11 @@ impl HandlerContext {
     /// lease was lost.
     pub fn token(&self) -> &CancellationToken {
         &self.lease.token
+    }
+
+    /// The execution.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.lease.claimed.execution_id
     }
 
     /// What proves the lease; for writes to systems that check it.

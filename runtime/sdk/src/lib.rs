@@ -25,6 +25,7 @@
 //! ```
 
 pub mod client;
+pub mod waits;
 pub mod worker;
 
 pub use client::{Client, Outcome, Submission, Submitted, forward_events};
@@ -33,9 +34,12 @@ pub use worker::{
     Json, Payload, PayloadBytes, Rejection, TaskInfo, Worker, WorkerBuilder, WorkerRuntime, category,
 };
 
+pub use waits::{Answer, Halt, How, Issued, Resumed, Wait, Waits};
+
 pub use leasehold_actors::events::{Received, Subscription};
 pub use leasehold_actors::fleet::{
     DrainReport, FleetHealth, FleetOptions, FleetStatus, HandlerContext, HandlerOutcome, SLOTS_MAX,
 };
 pub use leasehold_contract::Task;
 pub use leasehold_core::backoff::FailureClass;
+pub use leasehold_core::record::TimeoutBehavior;

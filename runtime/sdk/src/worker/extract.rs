@@ -11,6 +11,7 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// Shared values by their type.
@@ -34,6 +35,18 @@ pub struct Call {
     /// Under which lease.
     pub context: HandlerContext,
     pub(super) data: Arc<DataMap>,
+    waits_taken: AtomicBool,
+}
+
+impl Call {
+    pub(super) fn new(task: Task, context: HandlerContext, data: Arc<DataMap>) -> Self {
+        Self { task, context, data, waits_taken: AtomicBool::new(false) }
+    }
+
+    /// Whether this is the first to take the call's waits.
+    pub(crate) fn take_waits(&self) -> bool {
+        !self.waits_taken.swap(true, Ordering::Relaxed)
+    }
 }
 
 impl std::fmt::Debug for Call {

@@ -165,7 +165,7 @@ struct KindRouter {
 impl Handler for KindRouter {
     fn run(&self, task: Task, context: HandlerContext) -> BoxFuture<'static, HandlerOutcome> {
         match self.handlers.get(&task.execution_kind) {
-            Some(handler) => handler.call(Call { task, context, data: self.data.clone() }),
+            Some(handler) => handler.call(Call::new(task, context, self.data.clone())),
             None => std::future::ready(HandlerOutcome::Fail {
                 reason: format!("no handler for {:?}", task.execution_kind),
                 category: category::RUNTIME_NO_HANDLER.to_owned(),
