@@ -28,7 +28,7 @@ pub mod client;
 pub mod waits;
 pub mod worker;
 
-pub use client::{Client, Outcome, Submission, Submitted, forward_events};
+pub use client::{Client, Outcome, Signal, Submission, Submitted, forward_events};
 pub use worker::{
     ActorHandler, ActorTask, Call, Cancel, Context, Data, FenceOf, FromCall, HandlerError, IntoHandler, IntoOutcome,
     Json, Payload, PayloadBytes, Rejection, TaskInfo, Worker, WorkerBuilder, WorkerRuntime, category,
