@@ -1,4 +1,5 @@
-//! The committer: one per node, merging what all partitions have staged.
+//! The committer, merging what its partitions have staged: one per node, or as
+//! many as the store asks for, each with partitions of its own.
 //!
 //! # Failures
 //!
@@ -32,11 +33,6 @@ const BUSY_TRIES: u32 = 8;
 
 /// The first pause after a busy store; doubled each time.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
-
-/// How often everybody else has a turn before a batch is made: as many as it
-/// takes from a ready execution by way of the dispatcher to its claim, and
-/// back. Turns that nobody wants take a microsecond.
-const TURNS: u32 = 8;
 
 /// What became of a partition's commit.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,7 +153,6 @@ impl Committer {
         let mut ready = Vec::new();
         let most = self.env.options.commit_parts.max(1);
         while self.receiver.recv_many(&mut ready, most).await > 0 {
-            self.gather(&mut ready, most).await;
             // By partition, each once: an actor that replaced another has a
             // new slot, and the old one is poisoned or empty.
             let mut jobs = BTreeMap::new();
@@ -176,19 +171,6 @@ impl Committer {
             if !jobs.is_empty() {
                 self.commit(jobs).await;
             }
-        }
-    }
-
-    /// Lets everybody who can go on do so, and takes in what they announce. An
-    /// execution that has just become ready is claimed meanwhile, and both are
-    /// one write.
-    async fn gather(&mut self, ready: &mut Vec<(u16, Client)>, most: usize) {
-        for _ in 0..TURNS {
-            tokio::task::yield_now().await;
-        }
-        while ready.len() < most {
-            let Ok(announced) = self.receiver.try_recv() else { break };
-            ready.push(announced);
         }
     }
 

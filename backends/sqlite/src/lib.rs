@@ -198,6 +198,10 @@ impl Backend for SqliteBackend {
         true
     }
 
+    fn committers(&self) -> usize {
+        1
+    }
+
     fn is_full(&self) -> bool {
         self.is_wal_over_limit()
     }

@@ -7,6 +7,7 @@ use leasehold_core::command::{
 };
 use leasehold_core::record::{RecordKey, WaitKey};
 use leasehold_core::token::{Rotated, SecretHex, Seeded};
+use std::fmt::Write as _;
 
 fn seed(kid: &str, secret: &str) -> SeedWaitpointHmacSecret {
     SeedWaitpointHmacSecret { partition: 7, kid: kid.into(), secret_hex: SecretHex::new(secret) }
@@ -89,11 +90,11 @@ fn nothing_shows_a_secret() {
     let secrets = [K1, K2];
     for command in [seed("k1", K1).into_command(), rotate("k2", K2, 5).into_command()] {
         let decision = w.decide(&command);
-        shown.push_str(&format!("{command:?} {command:#?} {decision:?} {decision:#?}"));
+        write!(shown, "{command:?} {command:#?} {decision:?} {decision:#?}").unwrap();
         w.apply(&decision.changes);
     }
     let error = refused(w.run(rotate("k2", K1, 5)), "rotation_conflict");
-    shown.push_str(&format!("{error} {error:?} {:?}", w.records));
+    write!(shown, "{error} {error:?} {:?}", w.records).unwrap();
     assert!(shown.contains("k1") && shown.contains("k2"));
     for secret in secrets {
         // Neither as digits nor as a list of bytes.

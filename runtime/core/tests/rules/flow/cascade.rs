@@ -198,7 +198,7 @@ fn a_wide_race_cancels_its_losers_over_several_steps() {
     let by_itself = *members.iter().rev().find(|id| world.state(**id) == P::Waiting && **id != members[100]).unwrap();
     world.complete(by_itself);
     assert!(world.advance_all(flow_id) > 3);
-    assert!(!world.flow_record(key).is_some());
+    assert!(world.flow_record(key).is_none());
     let cancelled = members.iter().filter(|id| world.state(**id) == P::Cancelled).count();
     assert_eq!((cancelled, world.state(by_itself)), (98, P::Completed));
     let outcome = world.execution(members[0]).vector().terminal_outcome();

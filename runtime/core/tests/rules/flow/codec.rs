@@ -44,6 +44,7 @@ fn record_reads_back(record: &FlowRecord) -> usize {
         FlowRecord::Continuation(record) => reads_back(&**record),
         FlowRecord::SiblingCancels(record) => reads_back(&**record),
         FlowRecord::PendingCancels(record) => reads_back(&**record),
+        FlowRecord::Build(record) => reads_back(&**record),
     }
 }
 
@@ -130,6 +131,7 @@ fn the_largest_record_of_each_kind_fits() {
         out_edges: u32::MAX,
         inbound,
         beneath: Some(Beneath::Hold(Some("d".repeat(4096)))),
+        name: Some("n".repeat(256)),
         last_flow_graph_revision: u64::MAX,
         last_dependency_update_at: now,
     }));

@@ -225,8 +225,9 @@ impl World {
         let members = self.all_members(flow_id);
         check_flow(&self.flow(flow_id), &self.summary(flow_id), members.iter().map(|member| &**member)).unwrap();
         let mut counted = leasehold_core::flow::StateCounts::default();
+        let at_rest = self.flow(flow_id).sealed && !self.summary(flow_id).work_left;
         for member in &members {
-            check_member(member, &self.execution(member.execution_id)).unwrap();
+            check_member(member, &self.execution(member.execution_id), at_rest).unwrap();
             counted.moved(None, Some(self.state(member.execution_id)));
         }
         assert_eq!(counted, self.summary(flow_id).counts, "the counts are those of the members");

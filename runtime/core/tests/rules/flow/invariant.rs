@@ -65,17 +65,17 @@ fn every_broken_member_is_noticed_by_its_rule() {
     for (rule, spoil) in cases {
         let mut member = members[1].clone();
         spoil(&mut member);
-        noticed(check_member(&member, &execution), rule);
+        noticed(check_member(&member, &execution, true), rule);
     }
     let (mut ended, flow, _, before) = chain();
     ended.complete(before[0].execution_id);
     let fired = ended.member_record(flow.flow_id, before[1].execution_id);
-    noticed(check_member(&fired, &execution), "only a pending join keeps an execution back");
+    noticed(check_member(&fired, &execution, true), "only a pending join keeps an execution back");
     let mut remembers = (*fired).clone();
     remembers.beneath = Some(Beneath::Delay(TimestampMs(1)));
     let runnable = ended.execution(fired.execution_id);
     noticed(
-        check_member(&remembers, &runnable),
+        check_member(&remembers, &runnable, true),
         "what keeps an execution back besides its join is remembered only while the join does",
     );
     let (mut lost, flow, _, before) = chain();
@@ -83,7 +83,7 @@ fn every_broken_member_is_noticed_by_its_rule() {
     let impossible = lost.member_record(flow.flow_id, before[1].execution_id);
     assert_eq!(impossible.inbound.state, GroupState::Impossible);
     noticed(
-        check_member(&impossible, &runnable),
+        check_member(&impossible, &runnable, true),
         "a member whose join is impossible has ended, and runs only if it is replayed",
     );
 }

@@ -1,5 +1,6 @@
 //! The rules of flows, through the public face of the crate only.
 
+mod build;
 mod cancel;
 mod cascade;
 pub mod codec;

@@ -201,7 +201,7 @@ impl World {
     pub fn suspend(&mut self, id: ExecutionId, change: impl FnOnce(&mut Suspend)) -> SuspendDetails {
         let mut args = self.suspend_args(id);
         change(&mut args);
-        match self.run(args) {
+        match self.run(args).map(|outcome| *outcome) {
             Ok(SuspendOutcome::Suspended { details, .. }) => details,
             other => panic!("suspend answered {other:?}"),
         }

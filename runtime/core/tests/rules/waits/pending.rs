@@ -20,7 +20,7 @@ fn use_pending(
     let mut args = w.suspend_args(id);
     args.waitpoints = vec![WaitpointBinding::UsePending { waitpoint_id }];
     args.resume_condition = condition;
-    w.run(args.clone()).unwrap()
+    *w.run(args.clone()).unwrap()
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn signals_that_come_early_are_kept_and_satisfy_at_once() {
     args.resume_condition = single("a", Some("approved"));
     args.idempotency_key = Some("k".into());
     let outcome = w.run(args.clone()).unwrap();
-    assert!(matches!(outcome, SuspendOutcome::AlreadySatisfied { .. }));
+    assert!(matches!(*outcome, SuspendOutcome::AlreadySatisfied { .. }));
     let mut marked = (*before).clone();
     marked.waits = Some(WaitsMark { due_at: None });
     assert_eq!(*w.execution(id), marked, "the worker keeps its lease");

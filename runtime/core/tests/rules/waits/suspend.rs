@@ -23,7 +23,7 @@ fn the_lease_is_given_back_and_everything_says_so() {
     args.timeout_behavior = TimeoutBehavior::Expire;
     args.reason_code = SuspensionReason::WaitingForApproval;
     args.continuation_metadata_pointer = Some("step-3".into());
-    let SuspendOutcome::Suspended { details, held } = w.run(args.clone()).unwrap() else { panic!() };
+    let SuspendOutcome::Suspended { details, held } = *w.run(args.clone()).unwrap() else { panic!() };
 
     assert_eq!(FenceTriple::from(held.fence()), fence);
     assert_eq!((held.execution_id, held.lane_id, held.attempt_index), (id, before.lane_id.clone(), AttemptIndex(0)));

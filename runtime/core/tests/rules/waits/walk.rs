@@ -159,7 +159,7 @@ impl Walk {
         args.idempotency_key = (self.draw.below(2) == 0).then(|| args.suspension_id.to_string());
         match self.w.run(args.clone()) {
             Ok(outcome) => {
-                self.note(match outcome {
+                self.note(match *outcome {
                     SuspendOutcome::Suspended { .. } => "suspended",
                     SuspendOutcome::AlreadySatisfied { .. } => "already_satisfied",
                 });

@@ -100,7 +100,7 @@ impl Seed {
         let right = waitpoint.token.clone().expect("every waitpoint here has a token");
         let token = if self.one_in(10) { WaitpointToken::new("k1:00") } else { right };
         let mut args: DeliverSignal = world.signal_args(waitpoint.execution_id, waitpoint.waitpoint_id, &token);
-        args.signal_name = (*self.pick(&["approved", "rejected"])).to_owned();
+        args.signal_name = String::from(*self.pick(&["approved", "rejected"]));
         args.payload = self.one_in(4).then(|| vec![1; 300].into());
         args.idempotency_key = self.one_in(3).then(|| format!("key-{}", self.below(3)));
         args.resume_delay_ms = self.below(3) * 20;
