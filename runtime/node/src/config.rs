@@ -4,6 +4,7 @@
 //! the repository says the same with a comment for each, and a test compares
 //! them. What is wrong is named by file and line, or by variable.
 
+use leasehold_core::token::Keyring;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +30,7 @@ const SEPARATOR: &str = "__";
 pub struct Config {
     pub store: Store,
     pub partitions: Partitions,
+    pub waitpoints: Waitpoints,
     pub http: Http,
     pub node: Engine,
     pub log: Log,
@@ -101,6 +103,13 @@ pub struct Partitions {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub struct Waitpoints {
+    pub kid: String,
+    pub secret_hex: Token,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Http {
     pub listen: SocketAddr,
     pub token: Token,
@@ -149,8 +158,8 @@ pub struct Log {
     pub filter: String,
 }
 
-/// A bearer token, or an address that may hold a password; empty for none. It
-/// is neither shown nor written anywhere.
+/// A bearer token, a key's secret, or an address that may hold a password;
+/// empty for none. It is neither shown nor written anywhere.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Token(pub String);
 
@@ -215,6 +224,23 @@ impl Default for Partitions {
     fn default() -> Self {
         let of = |number| NonZeroU16::new(number).unwrap_or(NonZeroU16::MIN);
         Self { flow: of(256), budget: of(32), quota: of(32) }
+    }
+}
+
+impl Default for Waitpoints {
+    fn default() -> Self {
+        Self { kid: "k1".to_owned(), secret_hex: Token::default() }
+    }
+}
+
+impl Waitpoints {
+    /// The key it names; none is left to the partitions.
+    fn check(&self) -> Result<(), String> {
+        if self.secret_hex.0.is_empty() {
+            return Ok(());
+        }
+        let seeded = Keyring::default().seed(&self.kid, &self.secret_hex.0);
+        seeded.map(drop).map_err(|error| format!("waitpoints: {error}"))
     }
 }
 
@@ -348,7 +374,7 @@ impl Config {
         if self.store.kind == StoreKind::Sqlite && self.store.path.as_os_str().is_empty() {
             return Err("store.path: empty".to_owned());
         }
-        Ok(())
+        self.waitpoints.check()
     }
 }
 

@@ -1,12 +1,15 @@
 //! `leasehold serve`: configuration, store, engine, HTTP; then, when told to
 //! stop, the same in reverse order. Told a second time, it ends at once.
 
-use crate::config::{Config, ConfigError, Durability, Http, StoreKind, Synchronous};
-use leasehold::{EngineOptions, Node, NodeBuilder, PostgresOptions, RedisOptions, SqliteOptions, health_check};
+use crate::config::{Config, ConfigError, Durability, Http, StoreKind, Synchronous, Waitpoints};
+use leasehold::{
+    EngineOptions, Node, NodeBuilder, PostgresOptions, RedisOptions, SqliteOptions, WaitpointKey, health_check,
+};
 use leasehold_backend::SystemEntropy;
 use leasehold_cli::{ServeArgs, output};
 use leasehold_contract::{EngineError, Maintenance};
 use leasehold_core::partition::PartitionConfig;
+use leasehold_core::token::SecretHex;
 use leasehold_http::{
     BodyLimits, Cors, CorsError, HttpOptions, InsecureListener, Secret, SecretError, check_listener, router,
 };
@@ -273,8 +276,17 @@ fn engine_options(config: &Config) -> EngineOptions {
         commit_rows: size(node.commit_rows),
         commit_parts: size(node.commit_parts),
         event_buffer: size(node.event_buffer),
+        waitpoint_key: waitpoint_key(&config.waitpoints),
         ..EngineOptions::default()
     }
+}
+
+fn waitpoint_key(waitpoints: &Waitpoints) -> WaitpointKey {
+    if waitpoints.secret_hex.0.is_empty() {
+        return WaitpointKey::Generated;
+    }
+    let secret_hex = SecretHex::new(waitpoints.secret_hex.0.clone());
+    WaitpointKey::Configured { kid: waitpoints.kid.clone(), secret_hex }
 }
 
 fn ms(ms: NonZeroU32) -> Duration {
