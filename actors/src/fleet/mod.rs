@@ -54,7 +54,7 @@ pub use options::{FleetOptions, SLOTS_MAX};
 pub use pool::{FleetHealth, FleetStatus};
 pub use registry::Fleets;
 pub use settle::{CATEGORY_PANIC, CATEGORY_RESULT, CATEGORY_SUSPEND};
-pub use suspending::SuspendError;
+pub use suspending::{Asking, Pause, Pausing, SuspendError};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;

@@ -13,6 +13,7 @@ use futures::FutureExt;
 use leasehold_contract::{EngineError, Handle, SuspendArgs, SuspendOutcome};
 use leasehold_core::handle::HandleKind;
 use leasehold_core::record;
+use std::convert::Infallible;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
 use tokio::task::Id;
@@ -47,7 +48,7 @@ impl std::error::Error for SuspendError {
 
 /// How far a run is with suspending.
 #[derive(Debug, Default)]
-pub(super) enum Pause {
+pub enum Pause {
     /// It has not asked.
     #[default]
     None,
@@ -57,9 +58,9 @@ pub(super) enum Pause {
     Done,
 }
 
-/// A lease's part in suspending.
+/// A lease's part in suspending: for whoever runs handlers.
 #[derive(Debug, Default)]
-pub(super) struct Pausing {
+pub struct Pausing {
     pause: Mutex<Pause>,
     left: Notify,
     task: OnceLock<Id>,
@@ -67,7 +68,7 @@ pub(super) struct Pausing {
 
 impl Pausing {
     /// The handler runs in the task that calls this.
-    pub(super) fn enter(&self) {
+    pub fn enter(&self) {
         if let Some(task) = tokio::task::try_id() {
             // Set by the same task before, when the handler is run again.
             self.task.get_or_init(|| task);
@@ -75,22 +76,29 @@ impl Pausing {
     }
 
     /// How far the run has come; it starts anew.
-    pub(super) fn take(&self) -> Pause {
+    pub fn take(&self) -> Pause {
         // A wish to leave that came too late is not for the next run.
         self.left.notified().now_or_never().unwrap_or_default();
         std::mem::take(&mut *self.pause.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Ends when the run is to end where it stands.
-    pub(super) async fn left(&self) {
+    pub async fn left(&self) {
         self.left.notified().await;
     }
 
-    fn set(&self, pause: Pause) {
-        *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+    /// Ends the run where it stands, and with it this future.
+    pub async fn leave(&self) -> Infallible {
+        self.left.notify_one();
+        std::future::pending().await
     }
 
-    fn begin(&self, args: &SuspendArgs) -> Result<(), SuspendError> {
+    /// The run asks to suspend its execution.
+    ///
+    /// # Errors
+    ///
+    /// [`SuspendError::OutsideHandler`], [`SuspendError::Twice`].
+    pub fn begin(&self, args: &SuspendArgs) -> Result<Asking<'_>, SuspendError> {
         if self.task.get().copied() != tokio::task::try_id() {
             return Err(SuspendError::OutsideHandler);
         }
@@ -99,14 +107,34 @@ impl Pausing {
             return Err(SuspendError::Twice);
         }
         *pause = Pause::Asked(Box::new(args.clone()));
-        Ok(())
+        Ok(Asking(Some(self)))
     }
 }
 
-/// Ends the run when the call is dropped before its answer.
-struct Answered<'a>(Option<&'a Pausing>);
+/// A run that asks to suspend. Dropped before it is answered, it ends the run.
+#[derive(Debug)]
+#[must_use = "dropping it ends the run"]
+pub struct Asking<'a>(Option<&'a Pausing>);
 
-impl Drop for Answered<'_> {
+impl Asking<'_> {
+    /// The execution is suspended.
+    pub fn suspended(self) {
+        self.answered(Pause::Done);
+    }
+
+    /// The lease is kept, satisfied or refused.
+    pub fn kept(self) {
+        self.answered(Pause::None);
+    }
+
+    fn answered(mut self, pause: Pause) {
+        if let Some(pausing) = self.0.take() {
+            *pausing.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause;
+        }
+    }
+}
+
+impl Drop for Asking<'_> {
     fn drop(&mut self) {
         if let Some(pausing) = self.0 {
             pausing.left.notify_one();
@@ -127,25 +155,21 @@ impl HandlerContext {
     /// [`SuspendError`]; nothing is suspended then, unless the engine could
     /// not say so before the lease lapsed.
     pub async fn suspend(&self, args: SuspendArgs) -> Result<SuspendOutcome, SuspendError> {
-        let pausing = &self.lease.pausing;
-        pausing.begin(&args)?;
-        let mut answered = Answered(Some(pausing));
+        let asking = self.lease.pausing.begin(&args)?;
         let told = settle::tell(&self.pool, &self.lease, &Verdict::Suspend(Box::new(args))).await;
-        let outcome = told.and_then(suspend_outcome);
-        answered.0 = None;
-        match outcome {
+        match told.and_then(suspend_outcome) {
             Ok(record::SuspendOutcome::Suspended { details, held }) => {
-                pausing.set(Pause::Done);
+                asking.suspended();
                 self.lease.lose();
                 let handle = Handle::encode(self.pool.engine.tag(), HandleKind::Suspended, &held);
                 Ok(SuspendOutcome::Suspended { details, handle })
             }
             Ok(record::SuspendOutcome::AlreadySatisfied { details }) => {
-                pausing.set(Pause::None);
+                asking.kept();
                 Ok(SuspendOutcome::AlreadySatisfied { details })
             }
             Err(error) => {
-                pausing.set(Pause::None);
+                asking.kept();
                 Err(SuspendError::Refused(error))
             }
         }
@@ -154,8 +178,7 @@ impl HandlerContext {
     /// Ends the run where it stands: the handler's future is dropped, and
     /// with it this one, which never returns. The lease of an execution that
     /// is not suspended is given back, and its attempt goes on at once.
-    pub async fn leave(&self) -> std::convert::Infallible {
-        self.lease.pausing.left.notify_one();
-        std::future::pending().await
+    pub async fn leave(&self) -> Infallible {
+        self.lease.pausing.leave().await
     }
 }

@@ -25,6 +25,8 @@
 //! ```
 
 pub mod client;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod waits;
 pub mod worker;
 
@@ -34,6 +36,8 @@ pub use worker::{
     Json, Payload, PayloadBytes, Rejection, TaskInfo, Worker, WorkerBuilder, WorkerRuntime, category,
 };
 
+#[cfg(feature = "remote")]
+pub use remote::{RemoteError, RemoteWorker};
 pub use waits::{Answer, Halt, How, Issued, Resumed, Wait, Waits};
 
 pub use leasehold_actors::events::{Received, Subscription};

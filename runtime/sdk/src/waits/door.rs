@@ -8,7 +8,7 @@ use leasehold_contract::{
     SuspensionView,
 };
 use leasehold_core::ids::{AttemptIndex, WaitpointId};
-use leasehold_core::record::ResumeTrigger;
+use leasehold_core::record::{ResumeTrigger, SuspendDetails};
 use leasehold_core::state::AttemptType;
 use leasehold_core::time::TimestampMs;
 use std::convert::Infallible;
@@ -18,11 +18,19 @@ use uuid::Uuid;
 /// Attempts that are looked at in one read.
 const ATTEMPTS_AT_ONCE: usize = 100;
 
+/// What became of a suspension.
+pub(crate) enum Told {
+    /// The execution is suspended at these waitpoints.
+    Suspended(SuspendDetails),
+    /// It goes on.
+    Satisfied,
+}
+
 /// What a wait asks of the engine, under the lease of its run.
 #[async_trait]
-pub(super) trait Door: Send + Sync {
+pub(crate) trait Door: Send + Sync {
     /// Partition time.
-    fn now(&self) -> TimestampMs;
+    async fn now(&self) -> Result<TimestampMs, Halt>;
 
     /// A new identifier.
     fn uuid(&self) -> Uuid;
@@ -41,7 +49,7 @@ pub(super) trait Door: Send + Sync {
     async fn close_waitpoint(&self, waitpoint_id: WaitpointId) -> Result<(), Halt>;
 
     /// Suspends the execution.
-    async fn suspend(&self, args: SuspendArgs) -> Result<SuspendOutcome, Halt>;
+    async fn suspend(&self, args: SuspendArgs) -> Result<Told, Halt>;
 
     /// Has the suspended handler run again after a pause, to begin its wait
     /// anew. One that was resumed meanwhile is left alone.
@@ -52,13 +60,13 @@ pub(super) trait Door: Send + Sync {
 }
 
 /// The engine of the same process.
-pub(super) struct InProcess {
+pub(crate) struct InProcess {
     context: HandlerContext,
     handle: leasehold_contract::Handle,
 }
 
 impl InProcess {
-    pub(super) fn new(context: HandlerContext) -> Self {
+    pub(crate) fn new(context: HandlerContext) -> Self {
         Self { handle: context.handle(), context }
     }
 }
@@ -69,8 +77,8 @@ fn ms(time: Duration) -> u64 {
 
 #[async_trait]
 impl Door for InProcess {
-    fn now(&self) -> TimestampMs {
-        self.context.now()
+    async fn now(&self) -> Result<TimestampMs, Halt> {
+        Ok(self.context.now())
     }
 
     fn uuid(&self) -> Uuid {
@@ -110,11 +118,13 @@ impl Door for InProcess {
         self.context.engine().close_waitpoint(close).await.map(drop).map_err(Halt::of)
     }
 
-    async fn suspend(&self, args: SuspendArgs) -> Result<SuspendOutcome, Halt> {
-        self.context.suspend(args).await.map_err(|error| match error {
-            SuspendError::Refused(error) => Halt::of(error),
-            misused => Halt::Misused(misused.to_string()),
-        })
+    async fn suspend(&self, args: SuspendArgs) -> Result<Told, Halt> {
+        match self.context.suspend(args).await {
+            Ok(SuspendOutcome::Suspended { details, .. }) => Ok(Told::Suspended(details)),
+            Ok(SuspendOutcome::AlreadySatisfied { .. }) => Ok(Told::Satisfied),
+            Err(SuspendError::Refused(error)) => Err(Halt::of(error)),
+            Err(misused) => Err(Halt::Misused(misused.to_string())),
+        }
     }
 
     async fn begin_anew(&self, pause: Duration) -> Result<(), Halt> {

@@ -14,11 +14,16 @@ use leasehold_core::error::{ContentionKind, EngineError, Entity, StateKind};
 pub enum Halt {
     /// The execution has ended meanwhile, by a cancellation or a deadline, or
     /// is not running for another reason.
-    Ended(EngineError),
+    Ended(String),
     /// The lease is gone; somebody else goes on with the execution.
-    LeaseLost(EngineError),
+    LeaseLost(String),
     /// The engine refuses the wait, or could not be asked.
-    Refused(EngineError),
+    Refused {
+        /// What it says.
+        message: String,
+        /// Whether the same may go well later.
+        retryable: bool,
+    },
     /// Nobody could be told of the waitpoint; nothing was suspended.
     Untold(HandlerError),
     /// The handler waits in a way that cannot work.
@@ -28,13 +33,14 @@ pub enum Halt {
 impl Halt {
     /// What an error of the engine means for a wait.
     pub(super) fn of(error: EngineError) -> Self {
+        let message = error.to_string();
         match error.root() {
             EngineError::Contention { kind: ContentionKind::ExecutionNotActive(_) }
-            | EngineError::NotFound { entity: Entity::Execution } => Self::Ended(error),
+            | EngineError::NotFound { entity: Entity::Execution } => Self::Ended(message),
             EngineError::State { kind: StateKind::StaleLease | StateKind::LeaseExpired | StateKind::LeaseRevoked } => {
-                Self::LeaseLost(error)
+                Self::LeaseLost(message)
             }
-            _ => Self::Refused(error),
+            _ => Self::Refused { message, retryable: error.is_retryable() },
         }
     }
 }
@@ -43,12 +49,12 @@ impl From<Halt> for HandlerError {
     fn from(halt: Halt) -> Self {
         match halt {
             // Nobody hears it; the lease it would be said under is gone.
-            Halt::Ended(error) | Halt::LeaseLost(error) => {
-                Self::transient(error.to_string()).with_category(category::WAIT_LEASE_LOST)
+            Halt::Ended(message) | Halt::LeaseLost(message) => {
+                Self::transient(message).with_category(category::WAIT_LEASE_LOST)
             }
-            Halt::Refused(error) => {
-                let class = if error.is_retryable() { FailureClass::Transient } else { FailureClass::Permanent };
-                Self::new(error.to_string(), class).with_category(category::WAIT_REFUSED)
+            Halt::Refused { message, retryable } => {
+                let class = if retryable { FailureClass::Transient } else { FailureClass::Permanent };
+                Self::new(message, class).with_category(category::WAIT_REFUSED)
             }
             Halt::Untold(error) => error,
             Halt::Misused(mistake) => Self::permanent(mistake).with_category(category::WAIT_MISUSED),

@@ -69,8 +69,8 @@ pub use resumed::{Answer, How, Resumed};
 pub use wait::{Issued, Silent, Tell, Telling, Wait};
 
 use crate::worker::{Call, FromCall, Rejection, category};
-use door::{Door, InProcess};
-use leasehold_contract::{SuspendArgs, SuspendOutcome, Task};
+pub(crate) use door::{Door, InProcess, Told};
+use leasehold_contract::{SuspendArgs, Task};
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::handle::HandleKind;
 use leasehold_core::suspension::WaitpointBinding;
@@ -108,7 +108,7 @@ impl FromCall for Waits {
                 class: FailureClass::Permanent,
             });
         }
-        Ok(Self::new(Arc::new(InProcess::new(call.context.clone())), call.task.clone()))
+        Ok(Self::new(call.door(), call.task.clone()))
     }
 }
 
@@ -207,7 +207,7 @@ impl Waits {
     /// Suspends the execution at a step. Returns only when the step is passed
     /// already.
     async fn begin<T: Tell>(&mut self, step: &str, wait: Wait<T>) -> Result<Resumed, Halt> {
-        let now = self.door.now();
+        let now = self.door.now().await?;
         let pointer = self.place.get_or_insert_default().pointer(step)?;
         let shape = wait.shape(step);
         let mut fresh: Vec<_> = shape
@@ -254,7 +254,7 @@ impl Waits {
             // it: without, a repeat learns that the lease is gone.
             idempotency_key: T::TELLS.then(|| suspension_id.to_string()),
         };
-        let SuspendOutcome::Suspended { details, .. } = self.door.suspend(args).await? else {
+        let Told::Suspended(details) = self.door.suspend(args).await? else {
             // Signals came first, which only a waitpoint that was there first
             // can have.
             let last = self.door.read_suspension().await?;

@@ -13,6 +13,9 @@ pub const HANDLER_RESULT: &str = leasehold_actors::fleet::CATEGORY_RESULT;
 /// The handler asks for shared data that the worker was not given.
 pub const EXTRACTOR_MISSING_STATE: &str = "extractor_missing_state";
 
+/// The handler asks for what only a worker in the engine's process has.
+pub const EXTRACTOR_NOT_REMOTE: &str = "extractor_not_remote";
+
 /// The payload is not what the handler asks for.
 pub const EXTRACTOR_PAYLOAD_DECODE: &str = "extractor_payload_decode";
 
