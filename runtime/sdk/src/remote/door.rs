@@ -201,7 +201,7 @@ impl Door for Remote {
     }
 
     fn uuid(&self) -> Uuid {
-        Uuid::new_v4()
+        self.0.entropy.uuid()
     }
 
     async fn read_suspension(&self) -> Result<Option<SuspensionView>, Halt> {

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use leasehold_actors::fleet::Pausing;
-use leasehold_backend::Clock;
+use leasehold_backend::{Clock, Entropy};
 use leasehold_contract::Task;
 use leasehold_core::ids::ExecutionId;
 use serde::de::Error as _;
@@ -37,6 +37,7 @@ fn segment(id: ExecutionId) -> String {
 pub(crate) struct RemoteLease {
     connection: Arc<Connection>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
     pub(super) task: Task,
     handle: String,
     /// Cancelled when the lease is lost or given back, or the worker stops.
@@ -50,14 +51,14 @@ pub(crate) struct RemoteLease {
 impl RemoteLease {
     pub(super) fn new(
         connection: Arc<Connection>,
-        clock: Arc<dyn Clock>,
+        (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
         task: Task,
         handle: String,
         stop: &CancellationToken,
     ) -> Self {
         let held_until = Mutex::new(clock.monotonic() + Duration::from_millis(task.claimed.lease_ttl_ms));
         let (token, pausing, lost) = (stop.child_token(), Pausing::default(), AtomicBool::new(false));
-        Self { connection, clock, task, handle, token, pausing, lost, held_until }
+        Self { connection, clock, entropy, task, handle, token, pausing, lost, held_until }
     }
 
     pub(super) fn is_lost(&self) -> bool {

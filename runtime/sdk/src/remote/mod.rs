@@ -34,7 +34,7 @@ use crate::worker::{DataMap, IntoHandler, KindHandler};
 use bytes::Bytes;
 use http::Connection;
 use lease::RemoteLease;
-use leasehold_backend::{Clock, SystemClock};
+use leasehold_backend::{Clock, Entropy, SystemClock, SystemEntropy};
 use leasehold_contract::Task;
 use leasehold_core::command::ClaimedExecution;
 use leasehold_core::handle::HandleKind;
@@ -63,7 +63,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct RemoteWorker {
     connection: Arc<Connection>,
     worker_id: String,
-    instance: uuid::Uuid,
+    entropy: Arc<dyn Entropy>,
     lanes: Vec<String>,
     capabilities: Vec<String>,
     slots: u32,
@@ -149,7 +149,7 @@ impl RemoteWorker {
         Ok(Self {
             connection: Arc::new(Connection::new(url, token)?),
             worker_id: "worker".to_owned(),
-            instance: uuid::Uuid::new_v4(),
+            entropy: Arc::new(SystemEntropy::default()),
             lanes: vec![crate::client::DEFAULT_LANE.to_owned()],
             capabilities: Vec::new(),
             slots: 64,
@@ -225,6 +225,7 @@ impl RemoteWorker {
     /// or lane; what it cannot answer now is asked for again.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RemoteError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let instance = format!("{}-{}", self.worker_id, self.entropy.uuid());
         let data = Arc::new(self.data.clone());
         let slots = Arc::new(Semaphore::new(self.slots as usize));
         let abandon = CancellationToken::new();
@@ -245,14 +246,20 @@ impl RemoteWorker {
             let claimed = tokio::select! {
                 biased;
                 () = stop.cancelled() => break Ok(()),
-                claimed = self.claim(free.len()) => claimed,
+                claimed = self.claim(&instance, free.len()) => claimed,
             };
             match claimed {
                 Ok(tasks) => {
                     for (task, slot) in tasks.into_iter().zip(free) {
                         let (task, handle) = task.into_task();
                         let handler = self.handlers.get(&task.execution_kind).cloned();
-                        let lease = RemoteLease::new(self.connection.clone(), clock.clone(), task, handle, &stop);
+                        let lease = RemoteLease::new(
+                            self.connection.clone(),
+                            (clock.clone(), self.entropy.clone()),
+                            task,
+                            handle,
+                            &stop,
+                        );
                         let run = run::run(Arc::new(lease), handler, data.clone(), abandon.clone());
                         running.spawn(async move {
                             run.await;
@@ -281,10 +288,10 @@ impl RemoteWorker {
 
     /// Waits for work. A worker that stops while it waits hangs up, and what
     /// was claimed for it is given back by the server.
-    async fn claim(&self, credits: usize) -> Result<Vec<TaskView>, RemoteError> {
+    async fn claim(&self, instance: &str, credits: usize) -> Result<Vec<TaskView>, RemoteError> {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let body = json!({
-            "worker_instance_id": format!("{}-{}", self.worker_id, self.instance),
+            "worker_instance_id": instance,
             "lanes": self.lanes,
             "capabilities": self.capabilities,
             "credits": credits,

@@ -137,6 +137,7 @@ mod kept_bytes {
         Bytes(Vec<u8>),
     }
 
+    #[expect(clippy::ref_option, reason = "serde gives the field as it is")]
     pub fn serialize<S: Serializer>(bytes: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
         bytes
             .as_ref()

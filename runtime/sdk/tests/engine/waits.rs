@@ -6,6 +6,7 @@ use leasehold_core::ids::{AttemptIndex, ExecutionId};
 use leasehold_core::record::ResumeTrigger;
 use leasehold_core::state::PublicState;
 use leasehold_sdk::{Data, HandlerError, How, Issued, Json, Payload, Resumed, TaskInfo, TimeoutBehavior, Wait, Waits};
+use std::future::{Ready, ready};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -27,9 +28,8 @@ impl Desk {
         self.runs.fetch_add(1, Ordering::SeqCst)
     }
 
-    pub async fn mail(&self, issued: Vec<Issued>) -> Result<(), HandlerError> {
-        self.told.send(issued)?;
-        Ok(())
+    pub fn mail(&self, issued: Vec<Issued>) -> Ready<Result<(), HandlerError>> {
+        ready(self.told.send(issued).map_err(Into::into))
     }
 }
 

@@ -13,6 +13,7 @@ use leasehold_sdk::{
     Cancel, Client, Context, Data, HandlerError, Issued, Json, Payload, Received, RemoteError, RemoteWorker, Resumed,
     Subscription, Wait, Waits,
 };
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -34,7 +35,7 @@ impl Rig {
         let entropy = Arc::new(SystemEntropy::default());
         let backend = MemoryBackend::new(MemoryStore::new(), clock.clone()).exclusively();
         let partitions = PartitionConfig { num_flow_partitions: 4, ..PartitionConfig::default() };
-        let options = EngineOptions { partitions: partitions.clone(), ..EngineOptions::default() };
+        let options = EngineOptions { partitions, ..EngineOptions::default() };
         let engine = EngineHandle::start(Env::new(Arc::new(backend), clock, entropy.clone(), options)).await.unwrap();
         let router = router(Arc::new(engine.clone()), HttpOptions::new(partitions, entropy));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -65,9 +66,8 @@ impl Rig {
 struct Desk(mpsc::UnboundedSender<Vec<Issued>>);
 
 impl Desk {
-    async fn mail(&self, issued: Vec<Issued>) -> Result<(), HandlerError> {
-        self.0.send(issued)?;
-        Ok(())
+    fn mail(&self, issued: Vec<Issued>) -> Ready<Result<(), HandlerError>> {
+        ready(self.0.send(issued).map_err(Into::into))
     }
 }
 
