@@ -2,8 +2,8 @@
 
 use super::graph::{
     any_of, application, apply, cancelling, counts, fail, flow, flow_id, join, lease, link, member, member_record,
-    member_with, members, neighbour, outcome, public, refused, refused_as, setting, stage, stage_with, staging, succeed,
-    unheard,
+    member_with, members, neighbour, outcome, public, refused, refused_as, setting, stage, stage_with, staging,
+    succeed, unheard,
 };
 use crate::case::Case;
 use crate::states::{LEASED, WAITING, awaiting, delayed, eligible, ended_without, runnable};
@@ -200,8 +200,11 @@ pub async fn what_held_the_child_before_holds_it_again(case: &mut Case) {
     let later = member_with(case, flow, |args| args.delay_until = Some(until)).await;
     let soon = member_with(case, flow, |args| args.delay_until = Some(until)).await;
     let held = member(case, flow).await;
-    let block =
-        BlockExecution { execution_id: held, reason: AdmissionBlock::Operator, detail: Some("audit".to_owned()) };
+    let block = BlockExecution {
+        execution_id: held,
+        reason: AdmissionBlock::PausedByOperator,
+        detail: Some("audit".to_owned()),
+    };
     case.engine.block_execution_for_admission(block).await.unwrap();
     for down in [later, soon, held] {
         link(case, flow, up, down).await;

@@ -3,8 +3,8 @@
 
 use super::cascade_completion::{go_on, one_step};
 use super::graph::{
-    all_of, any_of, cancelling, contents, counts, fail, flow, flow_id, header, heading, join, lease, link, member, members,
-    outcome, refused, succeed, unheard,
+    all_of, any_of, cancelling, contents, counts, fail, flow, flow_id, header, heading, join, lease, link, member,
+    members, outcome, refused, succeed, unheard,
 };
 use super::shapes::{fan_out, line, submit};
 use crate::case::Case;
@@ -111,7 +111,8 @@ pub async fn nobody_waits_unless_asked_to(case: &mut Case) {
     let cast = Cast::new(case).await;
     let outcome = cancelled(case, cast.flow, CancelAll, CancelWait::NoWait).await;
     let members = cast.all();
-    let expected = CancelFlowOutcome::CancellationScheduled { cancellation_policy: CancelAll, member_count: 5, members };
+    let expected =
+        CancelFlowOutcome::CancellationScheduled { cancellation_policy: CancelAll, member_count: 5, members };
     assert_eq!(outcome, expected);
     case.settle().await;
     assert_eq!(counts(case, cast.flow).await, [(PublicState::Completed, 1), (PublicState::Cancelled, 4)]);
@@ -150,7 +151,8 @@ pub async fn a_repeat_is_told_what_is_stored(case: &mut Case) {
 pub async fn a_repeat_names_a_thousand_members_at_most(case: &mut Case) {
     let (flow, nodes) = submit(case, fan_out(case, 1004)).await;
     cancelled(case, flow, FlowOnly, CancelWait::NoWait).await;
-    let CancelFlowOutcome::Cancelled { members, .. } = cancelled(case, flow, CancelAll, CancelWait::NoWait).await else {
+    let CancelFlowOutcome::Cancelled { members, .. } = cancelled(case, flow, CancelAll, CancelWait::NoWait).await
+    else {
         panic!("it was cancelled before")
     };
     assert_eq!(members, nodes[..1000]);

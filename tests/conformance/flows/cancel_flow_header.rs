@@ -2,8 +2,8 @@
 //! the caller for a while.
 
 use super::graph::{
-    cancelling, contents, counts, flow, flow_id, header, heading, lease, link, member, members, outcome, refused, refused_as,
-    succeed, unheard,
+    cancelling, contents, counts, flow, flow_id, header, heading, lease, link, member, members, outcome, refused,
+    refused_as, succeed, unheard,
 };
 use crate::case::{Case, meets};
 use crate::states::{LEASED, WAITING};

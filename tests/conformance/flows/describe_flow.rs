@@ -1,7 +1,8 @@
 //! `describe_flow`: the header, the counts and the joins.
 
 use super::graph::{
-    all_of, any_of, cancelling, fail, flow, flow_id, join_in, lease, member, quorum, setting, shown, stage, succeed, unheard,
+    all_of, any_of, cancelling, fail, flow, flow_id, join_in, lease, member, quorum, setting, shown, stage, succeed,
+    unheard,
 };
 use super::shapes::{fan_in, submit};
 use crate::case::Case;
@@ -27,7 +28,10 @@ pub async fn it_shows_everything_there_is(case: &mut Case) {
     fail(case, some.upstreams[2]).await;
     lease(case, any.upstreams[1]).await;
     let snapshot = unheard(case, flow, case.engine.describe_flow(flow)).await.unwrap().unwrap();
-    assert_eq!((snapshot.flow_id, snapshot.flow_kind.as_str(), snapshot.namespace.as_str()), (flow, "deploy", "tenant"));
+    assert_eq!(
+        (snapshot.flow_id, snapshot.flow_kind.as_str(), snapshot.namespace.as_str()),
+        (flow, "deploy", "tenant")
+    );
     assert_eq!((snapshot.graph_revision, snapshot.node_count, snapshot.edge_count), (17, 10, 7));
     assert_eq!((snapshot.created_at, snapshot.last_mutation_at), (created_at, changed_at));
     assert_eq!((snapshot.public_flow_state, snapshot.cancelled), (PublicFlowState::Running, None));
@@ -89,9 +93,10 @@ pub async fn only_members_with_dependencies_have_a_join(case: &mut Case) {
     case.engine.set_edge_group_policy(setting(flow, lone, all_of())).await.unwrap();
     stage(case, flow, up, down).await;
     let groups = case.engine.describe_flow(flow).await.unwrap().unwrap().edge_groups;
-    assert_eq!(groups.iter().map(|group| (group.downstream_execution_id, group.total_deps)).collect::<Vec<_>>(), [(
-        down, 0
-    )]);
+    assert_eq!(
+        groups.iter().map(|group| (group.downstream_execution_id, group.total_deps)).collect::<Vec<_>>(),
+        [(down, 0)]
+    );
 }
 
 pub async fn a_large_flow_is_shown_whole(case: &mut Case) {

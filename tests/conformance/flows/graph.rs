@@ -118,12 +118,7 @@ pub fn application(staged: &StageDependencyEdge) -> ApplyDependencyToChild {
 }
 
 /// Stages a dependency.
-pub async fn stage(
-    case: &Case,
-    flow: FlowId,
-    upstream: ExecutionId,
-    downstream: ExecutionId,
-) -> StageDependencyEdge {
+pub async fn stage(case: &Case, flow: FlowId, upstream: ExecutionId, downstream: ExecutionId) -> StageDependencyEdge {
     stage_with(case, flow, upstream, downstream, None).await
 }
 

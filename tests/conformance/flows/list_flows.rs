@@ -37,8 +37,11 @@ pub async fn each_says_what_it_is_doing(case: &mut Case) {
     }
     let statuses =
         [FlowStatus::Active, FlowStatus::Completed, FlowStatus::Failed, FlowStatus::Cancelled, FlowStatus::Active];
-    let expected: Vec<FlowEntry> =
-        flows.iter().zip(statuses).map(|(flow_id, status)| FlowEntry { flow_id: *flow_id, created_at, status }).collect();
+    let expected: Vec<FlowEntry> = flows
+        .iter()
+        .zip(statuses)
+        .map(|(flow_id, status)| FlowEntry { flow_id: *flow_id, created_at, status })
+        .collect();
     let page = unheard(case, flows[0], case.engine.list_flows(Partition::flow(1), None, 100)).await.unwrap();
     assert_eq!((page.flows, page.next_cursor), (expected, None));
 }

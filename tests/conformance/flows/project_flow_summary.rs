@@ -38,26 +38,23 @@ pub async fn the_state_follows_the_members(case: &mut Case) {
     assert_eq!(state(case, flow).await, Blocked);
     case.advance(10);
     case.promote(up).await;
-    let policy = case.policy();
-    let handle = case.engine.claim(&act_lane(), &Default::default(), &policy).await.unwrap().unwrap();
+    let again = case.engine.poll_tasks(case.poll()).await.unwrap().remove(0).claimed;
     assert_eq!(state(case, flow).await, Running);
-    case.engine.complete(&handle, None).await.unwrap();
-    for id in [up, down, later] {
-        if case.record(id).await.vector().is_eligible() {
-            lease(case, id).await;
-        }
+    case.engine.complete_execution(act::completion(&again)).await.unwrap();
+    assert_eq!(state(case, flow).await, Open);
+    for id in [down, later] {
+        succeed(case, id).await;
     }
-    assert_eq!(state(case, flow).await, Running);
+    assert_eq!(state(case, flow).await, Completed);
 }
 
-pub async fn all_well_is_completed_and_a_skip_is_no_failure(case: &mut Case) {
+pub async fn a_replay_opens_it_again(case: &mut Case) {
     let flow = flow(case).await;
     let [one, two] = members(case, flow).await;
     succeed(case, one).await;
     assert_eq!(state(case, flow).await, Open);
     succeed(case, two).await;
     assert_eq!(state(case, flow).await, Completed);
-    // A replay opens it again.
     case.engine.replay_execution(act::replay(one)).await.unwrap();
     assert_eq!(state(case, flow).await, Open);
     succeed(case, one).await;

@@ -1,7 +1,8 @@
 //! `set_edge_group_policy`: how many upstreams of a member must succeed.
 
 use super::graph::{
-    all_of, any_of, flow, flow_id, member, member_record, members, neighbour, quorum, refused, refused_as, setting, stage, unheard,
+    all_of, any_of, flow, flow_id, member, member_record, members, neighbour, quorum, refused, refused_as, setting,
+    stage, unheard,
 };
 use crate::case::Case;
 use leasehold_contract::SetPolicyOutcome;
@@ -14,7 +15,10 @@ pub async fn it_is_kept_with_the_member(case: &mut Case) {
         (all_of(), EdgeGroupPolicy::AllOf),
         (any_of("let_run"), EdgeGroupPolicy::AnyOf { on_satisfied: OnSatisfied::LetRun }),
         (quorum(2, "cancel_remaining"), EdgeGroupPolicy::Quorum { k: 2, on_satisfied: OnSatisfied::CancelRemaining }),
-        (quorum((1 << 31) - 1, "let_run"), EdgeGroupPolicy::Quorum { k: i32::MAX as u32, on_satisfied: OnSatisfied::LetRun }),
+        (
+            quorum((1 << 31) - 1, "let_run"),
+            EdgeGroupPolicy::Quorum { k: i32::MAX as u32, on_satisfied: OnSatisfied::LetRun },
+        ),
     ] {
         case.advance(5);
         let set = case.engine.set_edge_group_policy(setting(flow, id, spec)).await;

@@ -2,8 +2,8 @@
 //! nothing back before it is applied.
 
 use super::graph::{
-    cancelling, chain, contents, counts, flow, flow_id, header, kept, lease, link, member, member_record, members, neighbour,
-    refused, refused_as, stage, staging, succeed,
+    cancelling, chain, contents, counts, flow, flow_id, header, kept, lease, link, member, member_record, members,
+    neighbour, refused, refused_as, stage, staging, succeed,
 };
 use super::shapes::{fan_out, submit};
 use crate::case::Case;

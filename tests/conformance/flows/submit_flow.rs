@@ -13,8 +13,8 @@ use leasehold_contract::{CancelWait, FlowSpec, SubmitFlowOutcome};
 use leasehold_core::error::EngineError;
 use leasehold_core::flow::{EdgeGroupPolicy, OnSatisfied, PublicFlowState};
 use leasehold_core::ids::Namespace;
-use leasehold_core::record::flow::{CancellationPolicy, FlowKey, FlowRecord};
 use leasehold_core::record::BlobKind;
+use leasehold_core::record::flow::{CancellationPolicy, FlowKey, FlowRecord};
 use leasehold_core::state::{PublicState, TerminalOutcome};
 use leasehold_tests::harness::act::policy;
 
@@ -118,7 +118,7 @@ pub async fn payloads_too_many_for_one_part_are_built_too(case: &mut Case) {
 }
 
 /// Builds a part or two and is then cut off; how many nodes there are.
-async fn begun(case: &Case, spec: &FlowSpec) -> usize {
+pub async fn begun(case: &Case, spec: &FlowSpec) -> usize {
     let mut submit = case.engine.submit_flow(spec.clone());
     loop {
         // Nothing is sent while the store is looked at.

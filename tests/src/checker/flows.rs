@@ -120,8 +120,9 @@ impl FlowContents {
             in_keys.extend((0..staged.div_ceil(PAGE_EDGES)).map(|page| FlowKey::InPage(id, uuid, page)));
         }
         let pages = reader.all(out_keys, report).await.into_iter().filter_map(|page| of_kind!(page, OutPage));
-        let out_edges: Vec<(ExecutionId, OutEdge)> =
-            pages.flat_map(|page: Arc<OutPage>| page.edges.iter().map(|e| (page.upstream, *e)).collect::<Vec<_>>()).collect();
+        let out_edges: Vec<(ExecutionId, OutEdge)> = pages
+            .flat_map(|page: Arc<OutPage>| page.edges.iter().map(|e| (page.upstream, *e)).collect::<Vec<_>>())
+            .collect();
         let pages = reader.all(in_keys, report).await.into_iter().filter_map(|page| of_kind!(page, InPage));
         let in_edges: Vec<(ExecutionId, u32, InEdge)> = pages
             .flat_map(|page: Arc<InPage>| {
@@ -130,8 +131,11 @@ impl FlowContents {
                 page.edges.iter().zip(places).map(|(e, slot)| (page.downstream, slot, *e)).collect::<Vec<_>>()
             })
             .collect();
-        let ids: BTreeSet<EdgeId> =
-            out_edges.iter().map(|(_, edge)| edge.edge_id).chain(in_edges.iter().map(|(.., edge)| edge.edge_id)).collect();
+        let ids: BTreeSet<EdgeId> = out_edges
+            .iter()
+            .map(|(_, edge)| edge.edge_id)
+            .chain(in_edges.iter().map(|(.., edge)| edge.edge_id))
+            .collect();
         let keys = ids.iter().map(|edge| FlowKey::Edge(id, *edge)).collect();
         let records = reader.all(keys, report).await.into_iter().map(|record| of_kind!(record, Edge));
         let edges = ids.into_iter().zip(records).collect();
@@ -241,7 +245,8 @@ fn graph(found: &FlowContents, report: &mut Report) {
     let numbers: HashMap<ExecutionId, u32> = found.members.iter().map(|(id, _)| *id).zip(0..).collect();
     let entries: HashMap<(ExecutionId, u32), InEdge> =
         found.in_edges.iter().map(|(downstream, slot, edge)| ((*downstream, *slot), *edge)).collect();
-    let mut shape = Shape { policies: vec![leasehold_core::flow::EdgeGroupPolicy::AllOf; numbers.len()], edges: Vec::new() };
+    let mut shape =
+        Shape { policies: vec![leasehold_core::flow::EdgeGroupPolicy::AllOf; numbers.len()], edges: Vec::new() };
     for (upstream, edge) in &found.out_edges {
         let Some(Some(kept)) = found.edges.get(&edge.edge_id) else {
             wrong(format!("{edge:?} is no dependency"));
@@ -314,7 +319,12 @@ fn resolved(found: &FlowContents, contents: &Contents, report: &mut Report) {
             None => false,
         };
         report.ensure(holds, *downstream, Rule::FlowResolved, || {
-            format!("{edge:?} is {:?}, {} is {}", member.inbound.slot(*slot), upstream.id, upstream.vector().public_state())
+            format!(
+                "{edge:?} is {:?}, {} is {}",
+                member.inbound.slot(*slot),
+                upstream.id,
+                upstream.vector().public_state()
+            )
         });
     }
     let all = found.flow.cancelled.as_ref().is_some_and(|cancelled| cancelled.policy == CancellationPolicy::CancelAll);

@@ -12,7 +12,7 @@ use leasehold_core::record::{BlobKind, ResultRef};
 use leasehold_tests::harness::act;
 
 async fn payload(case: &Case, id: ExecutionId) -> Bytes {
-    let context = case.engine.read_execution_context(id).await.unwrap().unwrap();
+    let context = case.engine.read_execution_context(id).await.unwrap();
     let stored = case.blob(id, BlobKind::Payload).await.unwrap();
     assert_eq!(context.input_payload, stored);
     stored

@@ -93,12 +93,8 @@ pub async fn a_quorum_cancels_what_is_left_over(case: &mut Case) {
     let group = member_record(case, join.flow, join.child).await.inbound.clone();
     assert_eq!((group.state, group.succeeded, group.failed), (GroupState::Satisfied, 2, 3));
     assert!(contents(case, join.flow).await.siblings.is_empty());
-    let expected = [
-        (PublicState::Waiting, 1),
-        (PublicState::Completed, 2),
-        (PublicState::Failed, 1),
-        (PublicState::Cancelled, 2),
-    ];
+    let expected =
+        [(PublicState::Waiting, 1), (PublicState::Completed, 2), (PublicState::Failed, 1), (PublicState::Cancelled, 2)];
     assert_eq!(sorted(counts(case, join.flow).await), sorted(expected.to_vec()));
 }
 

@@ -96,8 +96,7 @@ pub async fn a_suspended_child_is_skipped_and_nothing_of_it_stays_open(case: &mu
     link(case, flow, up, down).await;
     let waitpoint_id = WaitpointId::from_uuid(case.request_id().as_uuid());
     let waitpoint = WaitpointBinding::Fresh { waitpoint_id, waitpoint_key: "wpk:go".to_owned() };
-    let condition =
-        ResumeCondition::Single { waitpoint_key: "wpk:go".to_owned(), matcher: SignalMatcher::Wildcard };
+    let condition = ResumeCondition::Single { waitpoint_key: "wpk:go".to_owned(), matcher: SignalMatcher::Wildcard };
     let suspension = SuspensionId::from_uuid(case.request_id().as_uuid());
     let args = SuspendArgs::new(suspension, waitpoint, condition, SuspensionReason::WaitingForSignal, case.now());
     let suspended = case.engine.suspend(&held.handle, args).await.unwrap();
@@ -109,8 +108,8 @@ pub async fn a_suspended_child_is_skipped_and_nothing_of_it_stays_open(case: &mu
     fail(case, up).await;
     assert_eq!(case.vector(down).await, ended("skipped"));
     assert_eq!(case.story(down).await, ["acquired 1", "released 1 suspend", "completed skipped"]);
-    let pending = leasehold_contract::ListPendingWaitpoints { execution_id: down, after: None, limit: 100 };
-    assert_eq!(case.engine.list_pending_waitpoints(pending).await.unwrap().waitpoints.len(), 0);
+    let pending = leasehold_contract::ListPendingWaitpoints { execution_id: down, after: None, limit: None };
+    assert_eq!(case.engine.list_pending_waitpoints(pending).await.unwrap().entries.len(), 0);
 }
 
 pub async fn a_child_that_has_ended_is_left_alone(case: &mut Case) {
