@@ -20,7 +20,7 @@ pub async fn the_engine_ends_them_when_the_grace_is_over(case: &mut Case) {
     case.pass(5).await;
     assert_eq!(outcome(case, two).await, TerminalOutcome::Cancelled);
     assert_eq!(case.story(two).await, ["completed cancelled by cascade"]);
-    assert_eq!(case.story(one).await, ["completed cancelled"]);
+    assert_eq!(case.story(one).await, ["completed cancelled by cascade"]);
     assert_eq!(outcome(case, running).await, TerminalOutcome::None);
     assert!(contents(case, flow).await.pending.is_none());
 }

@@ -1,9 +1,9 @@
 //! `apply_dependency_to_child`: a member waits for a staged dependency.
 
 use super::graph::{
-    any_of, application, apply, cancelling, counts, fail, flow, flow_id, join, lease, link, member, member_record,
-    member_with, members, neighbour, outcome, public, refused, refused_as, setting, stage, stage_with, staging,
-    succeed, unheard,
+    any_of, application, apply, cancelling, counts, fail, flow, flow_id, home, join, lease, link, member,
+    member_record, member_with, members, neighbour, outcome, public, refused, refused_as, setting, stage, stage_with,
+    staging, succeed, unheard,
 };
 use crate::case::Case;
 use crate::states::{LEASED, WAITING, awaiting, delayed, eligible, ended_without, runnable};
@@ -67,7 +67,10 @@ pub async fn checks_come_in_their_order(case: &mut Case) {
     let args = application(&staging(case, unknown, case.id(), stranger).await);
     refused_as(case, unknown, case.engine.apply_dependency_to_child(args), "invalid_dependency", "not staged").await;
 
-    let theirs = flow(case).await;
+    let mut theirs = flow(case).await;
+    while home(case, theirs) != home(case, unknown) {
+        theirs = flow(case).await;
+    }
     let [up, down] = members(case, theirs).await;
     let foreign = application(&staging(case, unknown, up, down).await);
     refused(case, theirs, case.engine.apply_dependency_to_child(foreign), "execution_already_in_flow").await;
@@ -190,7 +193,7 @@ pub async fn a_promise_is_taken_back(case: &mut Case) {
     case.engine.issue_claim_grant(case.grant(down)).await.unwrap();
     link(case, flow, up, down).await;
     assert!(case.record(down).await.grant.is_none());
-    crate::case::meets(case.engine.claim_execution(case.claim(down)).await, "invalid_claim_grant");
+    crate::case::meets(case.engine.claim_execution(case.claim(down)).await, "execution_not_leaseable");
 }
 
 pub async fn what_held_the_child_before_holds_it_again(case: &mut Case) {

@@ -1,7 +1,7 @@
 //! `reconcile_sibling_cancel_group`: the list of upstreams that a fired join
 //! cancels is dropped once nobody on it is left, and cancels nothing.
 
-use super::cascade_completion::{go_on, one_step};
+use super::cascade_completion::{go_on, smallest_step};
 use super::graph::{any_of, cancel, contents, flow, flow_id, join, outcome, succeed, unheard};
 use super::shapes::{fan_in, submit};
 use crate::case::Case;
@@ -17,7 +17,7 @@ pub async fn the_engine_has_left_nothing(case: &mut Case) {
 
 pub async fn while_somebody_has_not_ended_it_stays(case: &mut Case) {
     let (flow, nodes) = submit(case, fan_in(case, 20, any_of("cancel_remaining"))).await;
-    one_step(case).await;
+    smallest_step(case).await;
     succeed(case, nodes[0]).await;
     let left = contents(case, flow).await.siblings[0].members.clone();
     for _ in 0..2 {
@@ -25,7 +25,7 @@ pub async fn while_somebody_has_not_ended_it_stays(case: &mut Case) {
         assert_eq!(unheard(case, flow, call).await, Ok(ReconcileOutcome::NoOp));
     }
     for id in &left {
-        // Cancelling one takes a step of what is left along.
+        // Each cancel takes a step of what is left along, from the other end.
         if outcome(case, *id).await == TerminalOutcome::None {
             cancel(case, *id).await;
         }

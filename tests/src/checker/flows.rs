@@ -221,11 +221,7 @@ fn members(found: &FlowContents, contents: &Contents, report: &mut Report) {
             || format!("number {ordinal} of {id} is {member:?}"),
         );
         counts.moved(None, Some(execution.vector().public_state()));
-        // Until its flow is sealed and it is let go, a member waits for no
-        // join of its own.
-        if !found.is_unreleased()
-            && let Err(broken) = check_member(member, execution)
-        {
+        if let Err(broken) = check_member(member, execution, !found.is_unreleased()) {
             report.add(Some(*listed), Rule::FlowMember, broken.to_string());
         }
     }

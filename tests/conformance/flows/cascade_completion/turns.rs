@@ -23,6 +23,13 @@ pub async fn one_step(case: &mut Case) {
     short_steps(case).await;
 }
 
+/// As [`one_step`], of one piece.
+pub async fn smallest_step(case: &mut Case) {
+    case.options.engine.commit_rows = 0;
+    case.options.engine.step_limits = Limits { rows: 1, bytes: 1 << 20 };
+    case.restart().await;
+}
+
 /// Lets everything go on again, with an engine that finds it in the store.
 pub async fn go_on(case: &mut Case) {
     case.options.engine.commit_rows = 4096;
