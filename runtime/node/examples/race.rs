@@ -3,7 +3,7 @@
 //! where they wait.
 
 use leasehold::contract::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, Flows};
-use leasehold::{Client, Data, EngineError, HandlerError, Issued, Node, Payload, PayloadBytes, Wait, Waits};
+use leasehold::{Answer, Client, Data, EngineError, HandlerError, Issued, Node, Payload, PayloadBytes, Wait, Waits};
 use leasehold_core::flow::PolicySpec;
 use leasehold_core::ids::{FlowId, Namespace};
 use leasehold_core::partition::PartitionFamily;
@@ -28,7 +28,7 @@ async fn quote(
         Ok::<_, HandlerError>(())
     });
     let answer = waits.wait("quote", wait).await?;
-    let price: u64 = answer.first().map(|signal| signal.json()).transpose()?.unwrap_or_default();
+    let price: u64 = answer.first().map(Answer::json).transpose()?.unwrap_or_default();
     Ok(format!("{supplier} for {price}"))
 }
 

@@ -50,13 +50,26 @@
 //! # Mistakes
 //!
 //! * *Swallowing the suspension* is not possible: the call does not return.
-//! * *Two waits at once* do not compile: a wait borrows `Waits` mutably. Two
-//!   extractors `Waits` in one handler fail the attempt before it runs.
+//! * *Two waits at once* do not compile, since a wait borrows `Waits` mutably.
+//!   Two extractors `Waits` in one handler fail the attempt before it runs.
 //! * *The same step twice in a run*, and *waiting in a spawned task*, which the
 //!   call could not end, are [`Halt::Misused`]: the attempt fails for good
 //!   with the category `wait_misused` and a reason that says so.
 //! * *A timeout around the call* ends the run all the same once the wait has
 //!   begun; a deadline is part of the wait ([`Wait::timeout`]).
+//!
+//! ```compile_fail,E0499
+//! # use leasehold_sdk::Waits;
+//! async fn both(mut waits: Waits) {
+//!     let legal = waits.wait_for_approval("legal");
+//!     let budget = waits.wait_for_approval("budget");
+//!     futures::join!(legal, budget).0.unwrap();
+//! }
+//! ```
+//!
+//! An application's actor that is a handler cannot be dropped in the middle: it
+//! answers [`HandlerOutcome::Suspend`](crate::HandlerOutcome::Suspend) and is
+//! sent the task again when it is resumed.
 
 mod door;
 mod halt;

@@ -35,6 +35,7 @@ pub(crate) enum Origin {
     /// A fleet of the engine's own process.
     Fleet(HandlerContext),
     /// A worker that reaches the engine by HTTP.
+    #[cfg(feature = "remote")]
     Remote {
         /// Cancelled when the lease is lost or given back, or the worker
         /// stops.
@@ -67,6 +68,7 @@ impl Call {
     pub fn context(&self) -> Result<&HandlerContext, Rejection> {
         match &self.origin {
             Origin::Fleet(context) => Ok(context),
+            #[cfg(feature = "remote")]
             Origin::Remote { .. } => Err(Rejection {
                 reason: "only a worker in the engine's process has this".to_owned(),
                 category: category::EXTRACTOR_NOT_REMOTE,
@@ -79,6 +81,7 @@ impl Call {
     pub fn token(&self) -> &CancellationToken {
         match &self.origin {
             Origin::Fleet(context) => context.token(),
+            #[cfg(feature = "remote")]
             Origin::Remote { token, .. } => token,
         }
     }
@@ -86,6 +89,7 @@ impl Call {
     pub(crate) fn door(&self) -> Arc<dyn Door> {
         match &self.origin {
             Origin::Fleet(context) => Arc::new(InProcess::new(context.clone())),
+            #[cfg(feature = "remote")]
             Origin::Remote { door, .. } => door.clone(),
         }
     }
