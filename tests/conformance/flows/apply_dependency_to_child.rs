@@ -2,8 +2,8 @@
 
 use super::graph::{
     any_of, application, apply, cancelling, counts, fail, flow, flow_id, home, join, lease, link, member,
-    member_record, member_with, members, neighbour, outcome, public, refused, refused_as, setting, stage, stage_with,
-    staging, succeed, unheard,
+    member_record, member_with, members, neighbour, outcome, public, refused, refused_as, resume, setting, stage,
+    stage_with, staging, succeed, suspend, unheard,
 };
 use crate::case::Case;
 use crate::states::{LEASED, WAITING, awaiting, delayed, eligible, ended_without, runnable};
@@ -185,6 +185,19 @@ pub async fn a_running_child_is_not_stopped(case: &mut Case) {
     case.engine.complete_execution(act::completion(&held.execution)).await.unwrap();
     succeed(case, up).await;
     assert_eq!(outcome(case, down).await, TerminalOutcome::Success);
+}
+
+pub async fn a_suspended_child_is_not_stopped(case: &mut Case) {
+    let flow = flow(case).await;
+    let [up, down] = members(case, flow).await;
+    let held = lease(case, down).await;
+    suspend(case, &held).await;
+    link(case, flow, up, down).await;
+    assert_eq!(public(case, down).await, PublicState::Suspended);
+    resume(case, down).await;
+    assert_eq!(case.vector(down).await, eligible("attempt_interrupted"));
+    succeed(case, up).await;
+    assert_eq!(case.vector(down).await, eligible("attempt_interrupted"));
 }
 
 pub async fn a_promise_is_taken_back(case: &mut Case) {

@@ -4,7 +4,7 @@
 use super::cascade_completion::{go_on, one_step};
 use super::graph::{
     all_of, any_of, cancelling, contents, counts, fail, flow, flow_id, header, heading, join, lease, link, member,
-    members, outcome, refused, succeed, unheard,
+    members, outcome, refused, resume, succeed, suspend, unheard,
 };
 use super::shapes::{fan_out, line, submit};
 use crate::case::Case;
@@ -281,4 +281,28 @@ pub async fn after_a_header_it_is_a_repeat(case: &mut Case) {
     let outcome = cancelled(case, flow, CancelAll, CancelWait::NoWait).await;
     assert_eq!(outcome, CancelFlowOutcome::Cancelled { cancellation_policy: CancelPending, members: vec![id] });
     assert!(contents(case, flow).await.pending.is_some());
+}
+
+pub async fn the_suspended_end_with_all_and_not_with_the_pending(case: &mut Case) {
+    for (policy, expected) in [
+        (CancelAll, TerminalOutcome::Cancelled),
+        (CancelPending, TerminalOutcome::None),
+        (FlowOnly, TerminalOutcome::None),
+    ] {
+        let flow = flow(case).await;
+        let id = member(case, flow).await;
+        let held = lease(case, id).await;
+        suspend(case, &held).await;
+        cancelled(case, flow, policy, CancelWait::Indefinite).await;
+        assert_eq!(outcome(case, id).await, expected);
+        if expected == TerminalOutcome::None {
+            resume(case, id).await;
+            let again = case.engine.poll_tasks(case.poll()).await.unwrap().remove(0).claimed;
+            case.engine.complete_execution(act::completion(&again)).await.unwrap();
+            assert_eq!(outcome(case, id).await, TerminalOutcome::Success);
+        } else {
+            let told = ["acquired 1", "released 1 suspend", "completed cancelled by cascade"];
+            assert_eq!(case.story(id).await, told);
+        }
+    }
 }

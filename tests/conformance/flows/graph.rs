@@ -4,16 +4,17 @@ use crate::case::Case;
 use bytes::Bytes;
 use leasehold_contract::{
     AddOutcome, ApplyDependencyToChild, ApplyOutcome, CancelFlow, CancelFlowHeader, Claimed, CompleteExecution,
-    CreateExecution, CreateFlowOutcome, EngineResult, ExpireExecution, ExpireOutcome, ExpirePhase, SetEdgeGroupPolicy,
-    StageDependencyEdge,
+    CreateExecution, CreateFlowOutcome, EngineResult, ExpireExecution, ExpireOutcome, ExpirePhase, ResumeExecution,
+    SetEdgeGroupPolicy, StageDependencyEdge, SuspendArgs, SuspendOutcome,
 };
 use leasehold_core::command::flow::CANCEL_GRACE_MS;
 use leasehold_core::error::EngineError;
 use leasehold_core::flow::{PolicySpec, StateCounts};
-use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, Namespace};
+use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, Namespace, SuspensionId, WaitpointId};
 use leasehold_core::record::flow::{CancellationPolicy, Flow, FlowKey, FlowRecord, Member};
-use leasehold_core::record::{Record, RecordKey};
+use leasehold_core::record::{Record, RecordKey, ResumeTrigger, SuspensionReason};
 use leasehold_core::state::{PublicState, TerminalOutcome};
+use leasehold_core::suspension::{ResumeCondition, SignalMatcher, WaitpointBinding};
 use leasehold_tests::checker::Report;
 use leasehold_tests::checker::flows::FlowContents;
 use leasehold_tests::harness::act::{self, NAMESPACE};
@@ -244,6 +245,23 @@ pub async fn expire(case: &Case, execution_id: ExecutionId) {
 /// Claims a member that waits in the queue.
 pub async fn lease(case: &Case, id: ExecutionId) -> Claimed {
     case.lease(id).await
+}
+
+/// Lets the holder of a member suspend it until a signal comes.
+pub async fn suspend(case: &Case, held: &Claimed) {
+    let waitpoint_id = WaitpointId::from_uuid(case.request_id().as_uuid());
+    let waitpoint = WaitpointBinding::Fresh { waitpoint_id, waitpoint_key: "wpk:go".to_owned() };
+    let condition = ResumeCondition::Single { waitpoint_key: "wpk:go".to_owned(), matcher: SignalMatcher::Wildcard };
+    let suspension = SuspensionId::from_uuid(case.request_id().as_uuid());
+    let args = SuspendArgs::new(suspension, waitpoint, condition, SuspensionReason::WaitingForSignal, case.now());
+    let suspended = case.engine.suspend(&held.handle, args).await;
+    assert!(matches!(suspended, Ok(SuspendOutcome::Suspended { .. })), "{suspended:?}");
+}
+
+/// Lets a suspended member go on.
+pub async fn resume(case: &Case, execution_id: ExecutionId) {
+    let args = ResumeExecution { execution_id, trigger: ResumeTrigger::Operator, resume_delay_ms: 0 };
+    case.engine.resume_execution(args).await.expect("it can be resumed");
 }
 
 /// Arguments that cancel a flow.

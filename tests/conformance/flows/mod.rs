@@ -61,6 +61,7 @@ macro_rules! cases {
                     a_group_is_not_judged_before_it_is_whole
                     the_last_apply_lets_a_lost_group_be_judged
                     a_running_child_is_not_stopped
+                    a_suspended_child_is_not_stopped
                     a_promise_is_taken_back
                     what_held_the_child_before_holds_it_again
                     a_child_that_was_retried_waits_with_its_next_attempt
@@ -84,6 +85,7 @@ macro_rules! cases {
                     a_running_upstream_that_finishes_resolves_nothing_cancelled
                     what_ended_badly_stays_as_it_ended
                     after_a_header_it_is_a_repeat
+                    the_suspended_end_with_all_and_not_with_the_pending
                 }
                 cancel_flow_header {
                     the_selected_are_noted_and_left_to_others

@@ -2,16 +2,13 @@
 
 use super::super::graph::{
     all_of, any_of, chain, counts, fail, flow, join_in, lease, link, member, member_record, members, outcome, setting,
-    succeed,
+    succeed, suspend,
 };
 use crate::case::Case;
 use crate::states::{WAITING, ended, ended_without};
-use leasehold_contract::{SuspendArgs, SuspendOutcome};
+use leasehold_contract::ListPendingWaitpoints;
 use leasehold_core::flow::GroupState;
-use leasehold_core::ids::{SuspensionId, WaitpointId};
-use leasehold_core::record::SuspensionReason;
 use leasehold_core::state::{AttemptLifecycle, PublicState, TerminalOutcome};
-use leasehold_core::suspension::{ResumeCondition, SignalMatcher, WaitpointBinding};
 use leasehold_tests::harness::act;
 
 pub async fn a_skip_goes_all_the_way_down(case: &mut Case) {
@@ -94,13 +91,7 @@ pub async fn a_suspended_child_is_skipped_and_nothing_of_it_stays_open(case: &mu
     let [up, down] = members(case, flow).await;
     let held = lease(case, down).await;
     link(case, flow, up, down).await;
-    let waitpoint_id = WaitpointId::from_uuid(case.request_id().as_uuid());
-    let waitpoint = WaitpointBinding::Fresh { waitpoint_id, waitpoint_key: "wpk:go".to_owned() };
-    let condition = ResumeCondition::Single { waitpoint_key: "wpk:go".to_owned(), matcher: SignalMatcher::Wildcard };
-    let suspension = SuspensionId::from_uuid(case.request_id().as_uuid());
-    let args = SuspendArgs::new(suspension, waitpoint, condition, SuspensionReason::WaitingForSignal, case.now());
-    let suspended = case.engine.suspend(&held.handle, args).await.unwrap();
-    assert!(matches!(suspended, SuspendOutcome::Suspended { .. }));
+    suspend(case, &held).await;
     assert_eq!(
         counts(case, flow).await.iter().map(|(state, _)| *state).collect::<Vec<_>>(),
         [PublicState::Waiting, PublicState::Suspended]
@@ -108,7 +99,7 @@ pub async fn a_suspended_child_is_skipped_and_nothing_of_it_stays_open(case: &mu
     fail(case, up).await;
     assert_eq!(case.vector(down).await, ended("skipped"));
     assert_eq!(case.story(down).await, ["acquired 1", "released 1 suspend", "completed skipped"]);
-    let pending = leasehold_contract::ListPendingWaitpoints { execution_id: down, after: None, limit: None };
+    let pending = ListPendingWaitpoints { execution_id: down, after: None, limit: None };
     assert_eq!(case.engine.list_pending_waitpoints(pending).await.unwrap().entries.len(), 0);
 }
 
