@@ -1,10 +1,13 @@
 //! The world of a seed: the store, its faults, the clock, and the lives of
 //! the node.
 
+use super::kept;
 use leasehold_actors::partition::PartitionMsg;
 use leasehold_actors::{EngineHandle, EngineOptions, Env};
 use leasehold_backend::{Clock, Entropy, ManualClock, SeededEntropy};
+use leasehold_core::command::flow::Limits;
 use leasehold_core::partition::PartitionConfig;
+use leasehold_core::record::KeptKind;
 use leasehold_core::time::TimestampMs;
 use leasehold_memory::{FaultPlan, MemoryBackend, MemoryStore, Rates};
 use std::collections::BTreeMap;
@@ -38,6 +41,16 @@ const RATES: Rates = Rates {
     late_calls_max: 6,
 };
 
+/// How far one step of a flow goes. In two seeds of three so short that a
+/// cascade takes many commits, between which the node may die.
+fn step_limits(seed: u64) -> Limits {
+    match seed % 3 {
+        0 => Limits::DEFAULT,
+        1 => Limits { rows: 8, bytes: 512 },
+        _ => Limits { rows: 24, bytes: 4096 },
+    }
+}
+
 /// The world of a seed.
 pub struct World {
     /// The clock everybody reads.
@@ -46,6 +59,7 @@ pub struct World {
     plan: FaultPlan,
     entropy: Arc<dyn Entropy>,
     node: Option<(EngineHandle, Arc<MemoryBackend>)>,
+    step_limits: Limits,
     lives: usize,
     own_faults: BTreeMap<&'static str, u64>,
 }
@@ -68,6 +82,7 @@ impl World {
             plan: plan.clone(),
             entropy: Arc::new(SeededEntropy::new(seed ^ 0x5eed)),
             node: None,
+            step_limits: step_limits(seed),
             lives: 0,
             own_faults: BTreeMap::new(),
         };
@@ -114,6 +129,7 @@ impl World {
             due_window: 8,
             due_turn: 3,
             cache_bytes: 0,
+            step_limits: self.step_limits,
             ..EngineOptions::default()
         };
         let env = Env::new(backend.clone(), self.clock.clone(), self.entropy.clone(), options);
@@ -136,12 +152,36 @@ impl World {
         }
     }
 
+    /// Whether each cascade of a small flow fits into one commit.
+    pub fn cascades_fit(&self) -> bool {
+        self.step_limits == Limits::DEFAULT
+    }
+
+    /// Counts a death that leaves a flow half built, or a cascade or a
+    /// cancellation half done.
+    async fn count_halves(&mut self) {
+        let inspector = self.inspector();
+        let kinds = [
+            (KeptKind::Continuation, "death_in_cascade"),
+            (KeptKind::PendingCancels, "death_in_flow_cancel"),
+            (KeptKind::Build, "death_in_flow_build"),
+        ];
+        for (kind, fault) in kinds {
+            for partition in 0..PARTITIONS {
+                if !kept::scan(&inspector, partition, kind).await.is_empty() {
+                    self.count(fault);
+                }
+            }
+        }
+    }
+
     /// Kills the node, if one lives.
     pub async fn kill(&mut self) {
         if let Some((engine, backend)) = self.node.take() {
             backend.crash();
             engine.crash().await;
             settle().await;
+            self.count_halves().await;
         }
     }
 
