@@ -115,7 +115,8 @@ impl FlowOp {
             40..=45 => {
                 let flow = by_hand()?;
                 let home = PARTITION_CONFIG.of_flow(flow.flow_id);
-                let neighbours: Vec<_> = executions.iter().filter(|id| id.partition() == home || below(20) == 0).collect();
+                let neighbours: Vec<_> =
+                    executions.iter().filter(|id| id.partition() == home || below(20) == 0).collect();
                 Self::Add(flow.flow_id, **neighbours.get(below(neighbours.len() as u64) as usize)?)
             }
             46..=53 => {

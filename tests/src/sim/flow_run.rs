@@ -6,8 +6,7 @@ use super::shapes::Declared;
 use super::told::{Told, ToldEdge};
 use leasehold_actors::EngineHandle;
 use leasehold_contract::{
-    AddOutcome, CancelFlowOutcome, CancelHeaderOutcome, EngineError, Executions, FlowSpec, Flows,
-    SetEdgeGroupPolicy,
+    AddOutcome, CancelFlowOutcome, CancelHeaderOutcome, EngineError, Executions, FlowSpec, Flows, SetEdgeGroupPolicy,
 };
 use leasehold_core::flow::PolicySpec;
 use leasehold_core::ids::ExecutionId;
@@ -79,9 +78,7 @@ impl FlowOp {
                 engine.ack_cancel_member(flow_id, id).await?;
                 other("acknowledged".to_owned())
             }
-            Self::Drain(flow_id, id) => {
-                other(format!("{:?}", engine.drain_sibling_cancel_group(flow_id, id).await?))
-            }
+            Self::Drain(flow_id, id) => other(format!("{:?}", engine.drain_sibling_cancel_group(flow_id, id).await?)),
             Self::Reconcile(flow_id, id) => {
                 other(format!("{:?}", engine.reconcile_sibling_cancel_group(flow_id, id).await?))
             }

@@ -98,9 +98,10 @@ pub fn judge(
         ran(flow, stored, execution, &mut say);
         reasons(flow, execution, executions, &mut say);
     }
-    let untouched = flow.members.iter().all(|stored| {
-        executions.get(&stored.member.execution_id).is_some_and(|execution| execution.replay_count == 0)
-    });
+    let untouched = flow
+        .members
+        .iter()
+        .all(|stored| executions.get(&stored.member.execution_id).is_some_and(|execution| execution.replay_count == 0));
     let plain = flow.flow.digest.is_some() && flow.flow.cancelled.is_none() && untouched;
     if plain && setting.cascades_fit && !setting.interfered {
         judged.by_heart += answer::compare(flow, executions, log, &mut found);
@@ -182,7 +183,10 @@ fn ran(flow: &StoredFlow, stored: &StoredMember, execution: &Execution, say: &mu
         return;
     }
     if execution.total_attempt_count > 0 && stored.member.inbound.state != GroupState::Satisfied {
-        say(format!("it ran {} times and its join is {:?}", execution.total_attempt_count, stored.member.inbound.state));
+        say(format!(
+            "it ran {} times and its join is {:?}",
+            execution.total_attempt_count, stored.member.inbound.state
+        ));
     }
     let impossible = stored.member.inbound.state == GroupState::Impossible;
     let skipped = execution.vector().terminal_outcome() == TerminalOutcome::Skipped;

@@ -3,7 +3,9 @@
 
 use leasehold_backend::{Backend, PAGE_MAX};
 use leasehold_core::ids::ExecutionId;
-use leasehold_core::record::flow::{Flow, FlowKey, FlowRecord, FlowSummary, InEdge, Member, OutEdge, PAGE_EDGES, PAGE_MEMBERS};
+use leasehold_core::record::flow::{
+    Flow, FlowKey, FlowRecord, FlowSummary, InEdge, Member, OutEdge, PAGE_EDGES, PAGE_MEMBERS,
+};
 use leasehold_core::record::{Execution, KeptKind, Record, RecordKey, Signal, WaitKey, WaitRecord, Waitpoint, Waits};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -146,8 +148,8 @@ impl StoredFlow {
             return;
         };
         let outs = (0..member.out_edges.div_ceil(PAGE_EDGES)).map(|page| FlowKey::OutPage(flow_id, id.uuid(), page));
-        let ins = (0..member.inbound.staged().div_ceil(PAGE_EDGES))
-            .map(|page| FlowKey::InPage(flow_id, id.uuid(), page));
+        let ins =
+            (0..member.inbound.staged().div_ceil(PAGE_EDGES)).map(|page| FlowKey::InPage(flow_id, id.uuid(), page));
         let keys: Vec<RecordKey> = outs.chain(ins).map(Into::into).collect();
         let (mut inbound, mut outbound) = (Vec::new(), Vec::new());
         for (key, record) in keys.iter().zip(load(backend, partition, &keys).await) {
@@ -171,7 +173,8 @@ impl StoredFlow {
                 self.broken.push(format!("the pages of {} are not as long as it says", stored.member.execution_id));
             }
             for (slot, edge) in stored.inbound.iter().enumerate() {
-                entering.insert(edge.edge_id, (edge.upstream, stored.member.execution_id, slot as u32, edge.passes_data));
+                entering
+                    .insert(edge.edge_id, (edge.upstream, stored.member.execution_id, slot as u32, edge.passes_data));
             }
         }
         let mut leaving = BTreeMap::new();
@@ -184,8 +187,7 @@ impl StoredFlow {
         if entering != leaving {
             self.broken.push(format!("what leaves is not what enters: {leaving:?} and {entering:?}"));
         }
-        let keys: Vec<RecordKey> =
-            entering.keys().map(|id| FlowKey::Edge(self.flow.flow_id, *id).into()).collect();
+        let keys: Vec<RecordKey> = entering.keys().map(|id| FlowKey::Edge(self.flow.flow_id, *id).into()).collect();
         let records = load(backend, self.flow.partition, &keys).await;
         for ((id, seen), record) in entering.iter().zip(records) {
             let same = matches!(as_flow(record), Some(FlowRecord::Edge(edge))

@@ -121,17 +121,13 @@ impl Program {
             }
             96..=97 => self.leave(world, oracle),
             98..=99 => self.storm(world, oracle),
-            95 if self.commands > 100 => {
-                world.kill().await;
-                world.count("node_kill");
-                self.note(format_args!("node killed"));
-                self.abandon(oracle).await;
-                world.advance(self.below(20_000)).await;
-                world.revive().await;
-            }
+            95 if self.commands > 100 => self.kill(world, oracle).await,
             _ => {}
         }
         settle().await;
+        if world.halves().await.contains(&"death_in_cascade") && self.below(4) == 0 {
+            self.kill(world, oracle).await;
+        }
         world.notice_crashes().await;
         if world.engine().is_none() {
             self.note(format_args!("node crashed"));
@@ -140,6 +136,16 @@ impl Program {
             world.revive().await;
         }
         self.collect(oracle).await;
+    }
+
+    /// The node dies, and another one takes over after a while.
+    async fn kill(&mut self, world: &mut World, oracle: &mut Oracle) {
+        world.kill().await;
+        world.count("node_kill");
+        self.note(format_args!("node killed"));
+        self.abandon(oracle).await;
+        world.advance(self.below(20_000)).await;
+        world.revive().await;
     }
 
     /// Outside writers commit creates to the inbox, whether a node lives or

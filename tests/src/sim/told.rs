@@ -5,9 +5,10 @@ use super::op::Held;
 use super::oracle::Oracle;
 use leasehold_contract::{ApplyDependencyToChild, SuspendOutcome};
 use leasehold_core::flow::EdgeGroupPolicy;
+use leasehold_core::handle::BackendTag;
 use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, SignalId, WaitpointId};
-use leasehold_core::record::flow::CancellationPolicy;
 use leasehold_core::record::SuspendDetails;
+use leasehold_core::record::flow::CancellationPolicy;
 use leasehold_core::suspension::SignalEffect;
 
 /// A dependency as it was acknowledged.
@@ -82,9 +83,12 @@ impl Told {
                     known.waitpoints.retain(|other| other.waitpoint_id != waitpoint.waitpoint_id);
                     remember(&mut known.waitpoints, waitpoint);
                 }
-                if matches!(outcome, SuspendOutcome::Suspended { .. }) {
-                    oracle.released(held.lease_id, "suspend");
-                    workers.retain(|other| other.lease_id != held.lease_id);
+                if let SuspendOutcome::Suspended { handle, .. } = outcome {
+                    // A key that was used before stands for what was suspended
+                    // then, perhaps under another lease.
+                    let lease = handle.decode(BackendTag::Memory).expect("a handle of this store").lease_id;
+                    oracle.released(lease, "suspend");
+                    workers.retain(|other| other.lease_id != lease);
                 }
             }
             Self::Signal(execution, waitpoint, signal, effect) => {

@@ -140,9 +140,9 @@ impl WaitOp {
                 let (execution_id, waitpoint_id) = (waitpoint.execution_id, waitpoint.waitpoint_id);
                 Self::Close(CloseWaitpoint { execution_id, waitpoint_id, because })
             }
-            85..=87 => Self::ExpireSuspension(
-                any_waitpoint(entropy, known).map_or(any, |waitpoint| waitpoint.execution_id),
-            ),
+            85..=87 => {
+                Self::ExpireSuspension(any_waitpoint(entropy, known).map_or(any, |waitpoint| waitpoint.execution_id))
+            }
             88..=90 => Self::Rotate(rotation(entropy, known.rotations)),
             91..=93 => Self::Observe(mine()?),
             94..=95 => {
@@ -222,7 +222,10 @@ impl WaitOp {
             Self::Rotate(args) => other(format!("{:?}", engine.rotate_waitpoint_hmac_secret_all(args).await?)),
             Self::Observe(held) => {
                 let seen = engine.observe_signals(&held.handle).await?;
-                let ids: Vec<_> = seen.iter().map(|signal| (signal.signal_id, signal.payload.as_ref().map(bytes::Bytes::len))).collect();
+                let ids: Vec<_> = seen
+                    .iter()
+                    .map(|signal| (signal.signal_id, signal.payload.as_ref().map(bytes::Bytes::len)))
+                    .collect();
                 other(format!("{ids:?}"))
             }
             Self::ReadToken(waitpoint, execution) => {

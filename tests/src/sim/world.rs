@@ -51,6 +51,12 @@ fn step_limits(seed: u64) -> Limits {
     }
 }
 
+/// Where a cascade takes many commits, some are slow and some are the last of
+/// their node, so that it is met half done.
+fn rates(step_limits: Limits) -> Rates {
+    if step_limits == Limits::DEFAULT { RATES } else { Rates { commit_delay: 0.1, commit_crash: 0.012, ..RATES } }
+}
+
 /// The world of a seed.
 pub struct World {
     /// The clock everybody reads.
@@ -87,7 +93,7 @@ impl World {
             own_faults: BTreeMap::new(),
         };
         world.start().await;
-        plan.random(RATES, Arc::new(SeededEntropy::new(seed ^ 0xfa17)));
+        plan.random(rates(world.step_limits), Arc::new(SeededEntropy::new(seed ^ 0xfa17)));
         world
     }
 
@@ -157,22 +163,24 @@ impl World {
         self.step_limits == Limits::DEFAULT
     }
 
-    /// Counts a death that leaves a flow half built, or a cascade or a
-    /// cancellation half done.
-    async fn count_halves(&mut self) {
+    /// Where the store holds a flow that is half built, or a cascade or a
+    /// cancellation that is half done, the name of a death in it.
+    pub async fn halves(&self) -> Vec<&'static str> {
         let inspector = self.inspector();
         let kinds = [
             (KeptKind::Continuation, "death_in_cascade"),
             (KeptKind::PendingCancels, "death_in_flow_cancel"),
             (KeptKind::Build, "death_in_flow_build"),
         ];
+        let mut found = Vec::new();
         for (kind, fault) in kinds {
             for partition in 0..PARTITIONS {
                 if !kept::scan(&inspector, partition, kind).await.is_empty() {
-                    self.count(fault);
+                    found.push(fault);
                 }
             }
         }
+        found
     }
 
     /// Kills the node, if one lives.
@@ -181,7 +189,9 @@ impl World {
             backend.crash();
             engine.crash().await;
             settle().await;
-            self.count_halves().await;
+            for fault in self.halves().await {
+                self.count(fault);
+            }
         }
     }
 

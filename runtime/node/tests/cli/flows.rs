@@ -55,7 +55,9 @@ async fn a_flow_from_a_file_is_drawn_as_a_tree_and_runs_to_its_end() {
     assert!(again.notes.contains("already submitted"), "{}", again.notes);
 
     let tree = server.run(&["flow", "show", FLOW]).await.data;
-    for line in ["build  waiting", "├─ unit  waiting_children", "│  └─ ship  waiting_children  [2, 0 done]  also after lint"] {
+    for line in
+        ["build  waiting", "├─ unit  waiting_children", "│  └─ ship  waiting_children  [2, 0 done]  also after lint"]
+    {
         assert!(tree.contains(line), "{line}: {tree}");
     }
     server.node.worker("shouter").on("shout", shout).start().await.unwrap();
@@ -72,7 +74,10 @@ async fn a_declaration_that_is_none_is_refused() {
     let server = Server::start().await;
     for (input, error) in [
         ("x", "file: no JSON"),
-        (r#"{"flow_kind": "x", "members": [{"name": "a", "execution_kind": "k", "after": ["b"]}]}"#, "there is no node b"),
+        (
+            r#"{"flow_kind": "x", "members": [{"name": "a", "execution_kind": "k", "after": ["b"]}]}"#,
+            "there is no node b",
+        ),
     ] {
         let ended = with_input(&server, &["flow", "submit", "-"], input).await;
         assert_eq!(ended.code, Some(1));

@@ -144,7 +144,10 @@ impl WaitsOracle {
             }
             let closed = waitpoints.get(&key.waitpoint_id).and_then(|waitpoint| waitpoint.closed_at);
             if closed.is_some_and(|at| signal.accepted_at > at) {
-                found.push(format!("{key:?} was accepted at {} and its waitpoint closed at {closed:?}", signal.accepted_at));
+                found.push(format!(
+                    "{key:?} was accepted at {} and its waitpoint closed at {closed:?}",
+                    signal.accepted_at
+                ));
             }
         }
         for key in &self.heard_of {
