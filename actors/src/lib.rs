@@ -37,4 +37,4 @@ pub mod slot;
 pub mod time;
 
 pub use engine::EngineHandle;
-pub use env::{EngineOptions, Env};
+pub use env::{EngineOptions, Env, WaitpointKey};

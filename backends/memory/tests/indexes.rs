@@ -200,7 +200,7 @@ async fn indexes_are_derived_from_the_records_after_any_changes() {
         for step in 0..600 {
             let command = any_command(&mut owner, &entropy, 12);
             let changes = owner.decided_command(&command).await;
-            owner.commit(command.execution_id().partition(), changes).await.unwrap();
+            owner.commit(support::partition_of(&command), changes).await.unwrap();
             if entropy.next_u64().is_multiple_of(8) {
                 owner.clock.advance(entropy.next_u64() % LEASE_TTL_MS);
             }

@@ -59,7 +59,7 @@ pub(crate) fn step(answer: &Value, as_json: bool) {
 pub(crate) fn delivered(answer: &Value, as_json: bool) {
     match answer.get("Duplicate") {
         Some(duplicate) if !as_json => {
-            data(&printable(&format!("duplicate  {}", plain(&duplicate["existing_signal_id"]))))
+            data(&printable(&format!("duplicate  {}", plain(&duplicate["existing_signal_id"]))));
         }
         _ if as_json => json(answer),
         _ => outcome(&answer["Accepted"], &["signal_id", "effect"], false),

@@ -4,6 +4,7 @@
 //! the repository says the same with a comment for each, and a test compares
 //! them. What is wrong is named by file and line, or by variable.
 
+use leasehold_core::token::Keyring;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +30,7 @@ const SEPARATOR: &str = "__";
 pub struct Config {
     pub store: Store,
     pub partitions: Partitions,
+    pub waitpoints: Waitpoints,
     pub http: Http,
     pub node: Engine,
     pub log: Log,
@@ -101,11 +103,19 @@ pub struct Partitions {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub struct Waitpoints {
+    pub kid: String,
+    pub secret_hex: Token,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Http {
     pub listen: SocketAddr,
     pub token: Token,
     pub allow_insecure: bool,
     pub cors_origins: Vec<String>,
+    pub hmac_grace_ms: u64,
     pub limits: Limits,
 }
 
@@ -116,6 +126,8 @@ pub struct Limits {
     pub create_bytes: NonZeroU32,
     pub bulk_bytes: NonZeroU32,
     pub complete_bytes: NonZeroU32,
+    pub signal_bytes: NonZeroU32,
+    pub flow_bytes: NonZeroU32,
     pub other_bytes: NonZeroU32,
 }
 
@@ -146,8 +158,8 @@ pub struct Log {
     pub filter: String,
 }
 
-/// A bearer token, or an address that may hold a password; empty for none. It
-/// is neither shown nor written anywhere.
+/// A bearer token, a key's secret, or an address that may hold a password;
+/// empty for none. It is neither shown nor written anywhere.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Token(pub String);
 
@@ -215,6 +227,23 @@ impl Default for Partitions {
     }
 }
 
+impl Default for Waitpoints {
+    fn default() -> Self {
+        Self { kid: "k1".to_owned(), secret_hex: Token::default() }
+    }
+}
+
+impl Waitpoints {
+    /// The key it names; none is left to the partitions.
+    fn check(&self) -> Result<(), String> {
+        if self.secret_hex.0.is_empty() {
+            return Ok(());
+        }
+        let seeded = Keyring::default().seed(&self.kid, &self.secret_hex.0);
+        seeded.map(drop).map_err(|error| format!("waitpoints: {error}"))
+    }
+}
+
 impl Default for Http {
     fn default() -> Self {
         Self {
@@ -222,6 +251,7 @@ impl Default for Http {
             token: Token::default(),
             allow_insecure: false,
             cors_origins: Vec::new(),
+            hmac_grace_ms: 86_400_000,
             limits: Limits::default(),
         }
     }
@@ -233,6 +263,8 @@ impl Default for Limits {
             create_bytes: of(3 << 19),
             bulk_bytes: of(32 << 20),
             complete_bytes: of(3 << 19),
+            signal_bytes: of(1 << 18),
+            flow_bytes: of(32 << 20),
             other_bytes: of(1 << 16),
         }
     }
@@ -342,7 +374,7 @@ impl Config {
         if self.store.kind == StoreKind::Sqlite && self.store.path.as_os_str().is_empty() {
             return Err("store.path: empty".to_owned());
         }
-        Ok(())
+        self.waitpoints.check()
     }
 }
 

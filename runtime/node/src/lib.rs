@@ -33,7 +33,7 @@ mod health;
 pub use embed::{Node, NodeBuilder};
 #[cfg(feature = "http")]
 pub use health::health_check;
-pub use leasehold_actors::{EngineHandle, EngineOptions};
+pub use leasehold_actors::{EngineHandle, EngineOptions, WaitpointKey};
 pub use leasehold_contract as contract;
 pub use leasehold_contract::EngineError;
 pub use leasehold_core::{event, ids, policy, state, time};

@@ -1,12 +1,15 @@
 //! `leasehold serve`: configuration, store, engine, HTTP; then, when told to
 //! stop, the same in reverse order. Told a second time, it ends at once.
 
-use crate::config::{Config, ConfigError, Durability, Http, StoreKind, Synchronous};
-use leasehold::{EngineOptions, Node, NodeBuilder, PostgresOptions, RedisOptions, SqliteOptions, health_check};
+use crate::config::{Config, ConfigError, Durability, Http, StoreKind, Synchronous, Waitpoints};
+use leasehold::{
+    EngineOptions, Node, NodeBuilder, PostgresOptions, RedisOptions, SqliteOptions, WaitpointKey, health_check,
+};
 use leasehold_backend::SystemEntropy;
 use leasehold_cli::{ServeArgs, output};
 use leasehold_contract::{EngineError, Maintenance};
 use leasehold_core::partition::PartitionConfig;
+use leasehold_core::token::SecretHex;
 use leasehold_http::{
     BodyLimits, Cors, CorsError, HttpOptions, InsecureListener, Secret, SecretError, check_listener, router,
 };
@@ -102,6 +105,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
         token,
         cors,
         limits: limits(&config.http),
+        hmac_grace_ms: config.http.hmac_grace_ms,
         health: health_check(node.engine().clone()),
         ..HttpOptions::new(partitions(&config), Arc::new(SystemEntropy::default()))
     };
@@ -177,6 +181,8 @@ fn limits(http: &Http) -> BodyLimits {
         create: size(http.limits.create_bytes),
         bulk: size(http.limits.bulk_bytes),
         complete: size(http.limits.complete_bytes),
+        signal: size(http.limits.signal_bytes),
+        flow: size(http.limits.flow_bytes),
         other: size(http.limits.other_bytes),
     }
 }
@@ -270,8 +276,17 @@ fn engine_options(config: &Config) -> EngineOptions {
         commit_rows: size(node.commit_rows),
         commit_parts: size(node.commit_parts),
         event_buffer: size(node.event_buffer),
+        waitpoint_key: waitpoint_key(&config.waitpoints),
         ..EngineOptions::default()
     }
+}
+
+fn waitpoint_key(waitpoints: &Waitpoints) -> WaitpointKey {
+    if waitpoints.secret_hex.0.is_empty() {
+        return WaitpointKey::Generated;
+    }
+    let secret_hex = SecretHex::new(waitpoints.secret_hex.0.clone());
+    WaitpointKey::Configured { kid: waitpoints.kid.clone(), secret_hex }
 }
 
 fn ms(ms: NonZeroU32) -> Duration {

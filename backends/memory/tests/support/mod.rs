@@ -11,9 +11,8 @@ use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, No
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::{Execution, Holder, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
-use leasehold_core::view::Source;
 use leasehold_memory::{MemoryBackend, MemoryStore};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 

@@ -71,7 +71,7 @@ fn heading(flow: &Value) -> String {
     );
     if flow["cancelled_at"].is_number() {
         let (policy, reason) = (plain(&flow["cancellation_policy"]), plain(&flow["cancel_reason"]));
-        text.push_str(&format!(", {policy} because: {reason}"));
+        text = format!("{text}, {policy} because: {reason}");
     }
     text
 }
@@ -131,10 +131,9 @@ fn tree(members: &[Value]) -> Vec<String> {
         let mut line = format!("{indent}{branch}{}  {}{}", label(member), plain(&member["public_state"]), join(member));
         if !others[own].is_empty() {
             let names: Vec<String> = others[own].iter().map(|other| label(&members[*other])).collect();
-            line.push_str(&format!("  also after {}", names.join(", ")));
+            line = format!("{line}  also after {}", names.join(", "));
         }
-        line.push_str(&format!("  {}", plain(&member["execution_id"])));
-        lines.push(line);
+        lines.push(format!("{line}  {}", plain(&member["execution_id"])));
         let indent = if depth < DEPTH_SHOWN { format!("{indent}{under}") } else { indent };
         let last = below[own].len().saturating_sub(1);
         for (place, child) in below[own].iter().enumerate().rev() {

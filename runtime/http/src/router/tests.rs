@@ -4,7 +4,11 @@ use crate::testing::Harness;
 use axum::http::{Method, StatusCode};
 use std::collections::BTreeSet;
 
-/// How each operation is reached; `{E}` is an execution.
+/// Names no flow, no waitpoint and no dependency.
+const UNKNOWN: &str = "00000000-0000-4000-8000-000000000001";
+
+/// How each operation is reached; `{E}` is an execution, `{F}` a uuid of
+/// anything else.
 const ROUTES: &[(&str, Method, &str)] = &[
     ("create_execution", Method::POST, "/v1/executions"),
     ("create_executions", Method::POST, "/v1/executions/bulk"),
@@ -41,6 +45,44 @@ const ROUTES: &[(&str, Method, &str)] = &[
     ("block_route", Method::POST, "/v1/executions/{E}/block"),
     ("block_execution_for_admission", Method::POST, "/v1/executions/{E}/block"),
     ("unblock_execution", Method::POST, "/v1/executions/{E}/unblock"),
+    ("create_waitpoint", Method::POST, "/v1/executions/{E}/waitpoints"),
+    ("suspend", Method::POST, "/v1/executions/{E}/suspend"),
+    ("suspend_by_triple", Method::POST, "/v1/executions/{E}/suspend"),
+    ("observe_signals", Method::POST, "/v1/executions/{E}/observe-signals"),
+    ("deliver_signal", Method::POST, "/v1/executions/{E}/signal"),
+    ("deliver_approval_signal", Method::POST, "/v1/executions/{E}/approval-signal"),
+    ("resume_execution", Method::POST, "/v1/executions/{E}/resume"),
+    ("read_waitpoint_token", Method::GET, "/v1/executions/{E}/waitpoints/{F}/token"),
+    ("list_pending_waitpoints", Method::GET, "/v1/executions/{E}/pending-waitpoints"),
+    ("list_suspended", Method::GET, "/v1/suspended"),
+    ("close_waitpoint", Method::POST, "/v1/executions/{E}/waitpoints/{F}/close"),
+    ("expire_suspension", Method::POST, "/v1/executions/{E}/expire-suspension"),
+    ("seed_waitpoint_hmac_secret", Method::POST, "/v1/admin/seed-waitpoint-secret"),
+    ("rotate_waitpoint_hmac_secret_all", Method::POST, "/v1/admin/rotate-waitpoint-secret"),
+    ("list_waitpoint_hmac_kids", Method::GET, "/v1/admin/waitpoint-kids"),
+    ("create_flow", Method::POST, "/v1/flows"),
+    ("submit_flow", Method::POST, "/v1/flows"),
+    ("add_execution_to_flow", Method::POST, "/v1/flows/{F}/members"),
+    ("stage_dependency_edge", Method::POST, "/v1/flows/{F}/edges"),
+    ("apply_dependency_to_child", Method::POST, "/v1/flows/{F}/edges/apply"),
+    ("set_edge_group_policy", Method::PUT, "/v1/flows/{F}/members/{E}/policy"),
+    ("resolve_dependency", Method::POST, "/v1/flows/{F}/edges/{F}/resolve"),
+    ("cascade_completion", Method::POST, "/v1/executions/{E}/cascade"),
+    ("evaluate_flow_eligibility", Method::GET, "/v1/executions/{E}/flow-eligibility"),
+    ("cancel_flow", Method::POST, "/v1/flows/{F}/cancel"),
+    ("cancel_flow_header", Method::POST, "/v1/flows/{F}/cancel-header"),
+    ("ack_cancel_member", Method::POST, "/v1/flows/{F}/members/{E}/ack-cancel"),
+    ("drain_sibling_cancel_group", Method::POST, "/v1/flows/{F}/members/{E}/drain-siblings"),
+    ("reconcile_sibling_cancel_group", Method::POST, "/v1/flows/{F}/members/{E}/reconcile-siblings"),
+    ("project_flow_summary", Method::POST, "/v1/flows/{F}/project"),
+    ("describe_flow", Method::GET, "/v1/flows/{F}"),
+    ("describe_edge", Method::GET, "/v1/flows/{F}/edges/{F}"),
+    ("list_edges", Method::GET, "/v1/flows/{F}/edges"),
+    ("list_flows", Method::GET, "/v1/flows"),
+    ("list_flow_members", Method::GET, "/v1/flows/{F}/members"),
+    ("resolve_execution_flow_id", Method::GET, "/v1/executions/{E}/flow"),
+    ("set_flow_tag", Method::PUT, "/v1/flows/{F}/tags/a.b"),
+    ("get_flow_tag", Method::GET, "/v1/flows/{F}/tags/a.b"),
     ("describe_execution", Method::GET, "/v1/executions/{E}/snapshot"),
     ("read_execution_context", Method::GET, "/v1/executions/{E}/context"),
     ("read_execution_info", Method::GET, "/v1/executions/{E}"),
@@ -76,7 +118,7 @@ async fn every_operation_of_the_engine_has_a_route() {
 async fn every_route_takes_its_method_and_answers_others_in_the_envelope() {
     let api = Harness::new().await;
     for (operation, method, route) in ROUTES {
-        let path = route.replace("{E}", Harness::UNKNOWN);
+        let path = route.replace("{F}", UNKNOWN).replace("{E}", Harness::UNKNOWN);
         let answer = api.send(method.clone(), &path, None).await;
         assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{operation}");
         assert!(!answer.error().starts_with("no route"), "{operation}");

@@ -124,6 +124,19 @@ fn a_heartbeat_that_comes_too_late_is_refused() {
 }
 
 #[test]
+fn a_waitpoint_key_that_cannot_be_installed_is_refused_and_never_shown() {
+    let good = "5a".repeat(32);
+    let config = from_file(&format!("[waitpoints]\nkid = \"k2\"\nsecret_hex = \"{good}\"")).unwrap();
+    assert_eq!((config.waitpoints.kid.as_str(), config.waitpoints.secret_hex.0.as_str()), ("k2", good.as_str()));
+    assert!(!format!("{config:?}").contains(&good));
+    for (kid, secret) in [("k2", "5a5a"), ("k2", "zz"), ("", good.as_str()), ("a:b", good.as_str())] {
+        let error = from_file(&format!("[waitpoints]\nkid = \"{kid}\"\nsecret_hex = \"{secret}\"")).unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains("waitpoints") && !told.contains(&good), "{told}");
+    }
+}
+
+#[test]
 fn a_named_file_must_be_there() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("none.toml");
