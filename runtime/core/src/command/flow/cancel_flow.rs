@@ -4,7 +4,8 @@
 //!
 //! Which members are selected is settled when the flow is cancelled. The list
 //! is a record, worked off in bounded turns; a selected member that moves
-//! before its turn comes is cancelled before it moves.
+//! before its turn comes is cancelled before it moves. A flow that is still
+//! being built is cancelled as a whole, whatever the policy.
 
 use super::cascade::{Cascade, members_at};
 use super::view::{FlowView, Halt};
@@ -38,7 +39,7 @@ pub struct CancelFlowHeader {
     pub flow_id: FlowId,
     /// For people; at most [`text::REASON_BYTES_MAX`] bytes.
     pub reason: String,
-    /// Whom it ends.
+    /// Whom it ends; everybody while the flow is being built.
     pub cancellation_policy: CancellationPolicy,
     /// When the engine ends members by itself; usually [`CANCEL_GRACE_MS`].
     pub grace_ms: u64,
@@ -106,6 +107,8 @@ fn cancel(
             members: members_at(view, flow_id, &(0..named).collect::<Vec<_>>())?,
         });
     }
+    // Nobody can run in a flow that will never be sealed.
+    let policy = if flow.sealed { policy } else { CancellationPolicy::CancelAll };
     let members = members_at(view, flow_id, &(0..flow.node_count).collect::<Vec<_>>())?;
     let mut selected = Vec::new();
     let mut ordinals = Ordinals::default();
