@@ -89,7 +89,7 @@ pub fn judge(
             found.push(format!("the member {id} does not exist"));
             continue;
         };
-        found.extend(check_member(&stored.member, execution).err().map(|violation| violation.to_string()));
+        found.extend(check_member(&stored.member, execution, true).err().map(|violation| violation.to_string()));
         let mut say = |detail: String| found.push(format!("{id}: {detail}"));
         slots(flow, stored, executions, setting, &mut say);
         if !setting.interfered {

@@ -161,9 +161,10 @@ impl Oracle {
         }
         for (lease, how) in &self.released {
             // A failure that finds the execution failed already, under the
-            // same lease, is told that it has failed.
-            let fits =
-                |reason: &String| reason == how || (*how == "failed_terminal" && reason == "max_reclaims_exceeded");
+            // same lease, is told that it has failed: by too many reclaims, or
+            // by the deadline of a suspension nobody had heard of.
+            let failed_otherwise = |reason: &String| matches!(&**reason, "max_reclaims_exceeded" | "suspend");
+            let fits = |reason: &String| reason == how || (*how == "failed_terminal" && failed_otherwise(reason));
             if !ended.get(lease).is_some_and(|reasons| reasons.iter().any(fits)) {
                 found.push(format!("lease {lease}: its end ({how}) was acknowledged and is not in the log"));
             }
