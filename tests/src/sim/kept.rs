@@ -4,7 +4,7 @@
 use leasehold_backend::{Backend, PAGE_MAX};
 use leasehold_core::ids::ExecutionId;
 use leasehold_core::record::flow::{
-    Flow, FlowKey, FlowRecord, FlowSummary, InEdge, Member, OutEdge, PAGE_EDGES, PAGE_MEMBERS,
+    Edge, Flow, FlowKey, FlowRecord, FlowSummary, InEdge, Member, OutEdge, PAGE_EDGES, PAGE_MEMBERS,
 };
 use leasehold_core::record::{Execution, KeptKind, Record, RecordKey, Signal, WaitKey, WaitRecord, Waitpoint, Waits};
 use std::collections::BTreeMap;
@@ -100,6 +100,8 @@ pub struct StoredFlow {
     pub summary: Option<Arc<FlowSummary>>,
     /// The members in the order of joining, as far as they are there.
     pub members: Vec<StoredMember>,
+    /// The dependencies, by id, as far as they are there.
+    pub edges: Vec<Arc<Edge>>,
     /// Records that are missing, and dependencies that are not what their
     /// pages say.
     pub broken: Vec<String>,
@@ -117,7 +119,8 @@ fn as_flow(record: Option<Record>) -> Option<FlowRecord> {
 impl StoredFlow {
     async fn read(backend: &dyn Backend, flow: Arc<Flow>) -> Self {
         let (partition, flow_id) = (flow.partition, flow.flow_id);
-        let mut stored = Self { flow, summary: None, members: Vec::new(), broken: Vec::new(), left: Vec::new() };
+        let mut stored =
+            Self { flow, summary: None, members: Vec::new(), edges: Vec::new(), broken: Vec::new(), left: Vec::new() };
         let keys = [FlowKey::Continuation(flow_id), FlowKey::PendingCancels(flow_id), FlowKey::Build(flow_id)];
         stored.left = load(backend, partition, &keys.map(RecordKey::from)).await.into_iter().flatten().collect();
         let pages = (0..stored.flow.node_count.div_ceil(PAGE_MEMBERS)).map(|page| FlowKey::MemberPage(flow_id, page));
@@ -162,6 +165,10 @@ impl StoredFlow {
         self.members.push(StoredMember { member, inbound, outbound });
     }
 
+    fn ends_of(edge: &Edge) -> (ExecutionId, ExecutionId, u32, bool) {
+        (edge.upstream, edge.downstream, edge.slot, edge.passes_data())
+    }
+
     /// Each dependency stands in the page of its upstream, in the page of its
     /// downstream, and by itself, and says the same everywhere.
     async fn check_edges(&mut self, backend: &dyn Backend) {
@@ -190,10 +197,9 @@ impl StoredFlow {
         let keys: Vec<RecordKey> = entering.keys().map(|id| FlowKey::Edge(self.flow.flow_id, *id).into()).collect();
         let records = load(backend, self.flow.partition, &keys).await;
         for ((id, seen), record) in entering.iter().zip(records) {
-            let same = matches!(as_flow(record), Some(FlowRecord::Edge(edge))
-                if (edge.upstream, edge.downstream, edge.slot, edge.passes_data()) == *seen);
-            if !same {
-                self.broken.push(format!("dependency {id} is not what its pages say"));
+            match as_flow(record) {
+                Some(FlowRecord::Edge(edge)) if Self::ends_of(&edge) == *seen => self.edges.push(edge),
+                _ => self.broken.push(format!("dependency {id} is not what its pages say")),
             }
         }
     }
