@@ -105,7 +105,7 @@ fn replay(
         return Ok(());
     }
     let mut member = (*view.member(flow_id, before.id)?).clone();
-    let reopened = member.inbound.reopen();
+    let reopened = member.inbound.reopen(on.context.now);
     let running = member.inbound.running();
     member.last_dependency_update_at = on.context.now;
     view.put(member);
