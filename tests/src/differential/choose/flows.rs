@@ -13,6 +13,7 @@ use leasehold_core::ids::{ExecutionId, FlowId, Namespace};
 use leasehold_core::partition::Partition;
 use leasehold_core::record::flow::CancellationPolicy;
 use leasehold_core::state::TerminalOutcome;
+use std::collections::BTreeMap;
 
 const POLICIES: &[CancellationPolicy] =
     &[CancellationPolicy::CancelAll, CancellationPolicy::CancelPending, CancellationPolicy::FlowOnly];
@@ -20,9 +21,25 @@ const POLICIES: &[CancellationPolicy] =
 const OUTCOMES: &[TerminalOutcome] =
     &[TerminalOutcome::Success, TerminalOutcome::Failed, TerminalOutcome::Skipped, TerminalOutcome::None];
 
+/// What makes a staged dependency count.
+fn applied(staged: StageDependencyEdge) -> ApplyDependencyToChild {
+    ApplyDependencyToChild {
+        flow_id: staged.flow_id,
+        edge_id: staged.edge_id,
+        downstream_execution_id: staged.downstream_execution_id,
+        upstream_execution_id: staged.upstream_execution_id,
+        graph_revision: staged.expected_graph_revision + 1,
+        dependency_kind: staged.dependency_kind,
+        data_passing_ref: staged.data_passing_ref,
+    }
+}
+
 impl Chooser<'_> {
     /// Something about a flow.
     pub(super) fn flowing(&mut self) -> Vec<Call> {
+        if self.dice.one_in(8) {
+            return self.by_hand();
+        }
         let call = match self.dice.below(100) {
             0..=19 => self.submit(),
             20..=24 => self.create_flow(),
@@ -90,6 +107,42 @@ impl Chooser<'_> {
         FlowCall::SubmitFlow(Box::new(declared))
     }
 
+    /// A small flow with the operations one by one, in the order in which a
+    /// caller gives them.
+    fn by_hand(&mut self) -> Vec<Call> {
+        let spec = shapes::flow(self.dice.entropy(), self.now, &self.setup.config(), Size::Small);
+        let flow_id = spec.flow_id;
+        let mut calls = vec![Call::Flow(FlowCall::CreateFlow(flow_id, spec.flow_kind, spec.namespace))];
+        let mut ids = BTreeMap::new();
+        for node in spec.nodes {
+            let id = node.execution.execution_id;
+            self.seen.creating(id, &node.execution.lane_id);
+            ids.insert(node.name, id);
+            calls.push(Call::CreateExecution(Box::new(node.execution)));
+            calls.push(Call::Flow(FlowCall::AddExecutionToFlow(flow_id, id)));
+            let set = node.policy.map(|policy| SetEdgeGroupPolicy { flow_id, downstream_execution_id: id, policy });
+            calls.extend(set.map(|set| Call::Flow(FlowCall::SetEdgeGroupPolicy(Box::new(set)))));
+        }
+        let mut revision = ids.len() as u64;
+        for edge in spec.edges {
+            let staged = StageDependencyEdge {
+                flow_id,
+                edge_id: edge.edge_id,
+                upstream_execution_id: ids[&edge.upstream],
+                downstream_execution_id: ids[&edge.downstream],
+                dependency_kind: SUCCESS_ONLY.to_owned(),
+                data_passing_ref: edge.data_passing_ref,
+                expected_graph_revision: revision,
+            };
+            revision += 1;
+            calls.push(Call::Flow(FlowCall::StageDependencyEdge(Box::new(staged.clone()))));
+            if !self.dice.one_in(5) {
+                calls.push(Call::Flow(FlowCall::ApplyDependencyToChild(Box::new(applied(staged)))));
+            }
+        }
+        calls
+    }
+
     fn create_flow(&self) -> FlowCall {
         let again = self.flow().filter(|_| self.dice.one_in(6)).map(|flow| flow.flow_id);
         let flow_id = again.unwrap_or_else(|| FlowId::from_uuid(self.dice.entropy().uuid()));
@@ -131,15 +184,7 @@ impl Chooser<'_> {
 
     fn apply(&self) -> FlowCall {
         let Some(staged) = self.staged() else { return self.stage() };
-        let mut apply = ApplyDependencyToChild {
-            flow_id: staged.flow_id,
-            edge_id: staged.edge_id,
-            downstream_execution_id: staged.downstream_execution_id,
-            upstream_execution_id: staged.upstream_execution_id,
-            graph_revision: staged.expected_graph_revision + 1,
-            dependency_kind: staged.dependency_kind,
-            data_passing_ref: staged.data_passing_ref,
-        };
+        let mut apply = applied(staged);
         match self.dice.below(15) {
             0 => apply.upstream_execution_id = self.member_of(apply.flow_id),
             1 => apply.data_passing_ref = Some("another".to_owned()),

@@ -26,6 +26,10 @@ fn remember<T>(all: &mut Vec<T>, one: T) {
 impl Chooser<'_> {
     /// Somebody waits, or is waited for.
     pub(super) fn waiting(&mut self) -> Vec<Call> {
+        if self.seen.held.is_empty() && self.dice.one_in(2) {
+            // Who waits holds a lease first.
+            return vec![self.poll()];
+        }
         let chosen = match self.dice.below(100) {
             0..=11 => self.create_waitpoint(),
             12..=34 => self.suspend(),
