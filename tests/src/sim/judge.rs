@@ -10,6 +10,8 @@
 //! the log and must have foretold each that the engine brought about itself.
 
 mod answer;
+#[cfg(test)]
+mod tests;
 
 use super::kept::{StoredFlow, StoredMember};
 use leasehold_backend::LoggedEvent;

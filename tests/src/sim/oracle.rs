@@ -86,7 +86,7 @@ impl Oracle {
     /// Compares what was acknowledged with the store, in which every execution
     /// has ended.
     pub async fn judge(&self, backend: &dyn Backend, cascades_fit: bool, judged: &mut Judged) -> Vec<String> {
-        let log = read_log(backend).await;
+        let log = read_log(backend, PARTITIONS).await;
         let mut found = self.judge_executions(backend, &log).await;
         let executions = kept::executions(backend, PARTITIONS).await;
         found.extend(self.waits.judge(backend, &log, &executions).await);
@@ -182,9 +182,10 @@ impl Oracle {
     }
 }
 
-async fn read_log(backend: &dyn Backend) -> Vec<LoggedEvent> {
+/// The log of each partition, one after another.
+pub async fn read_log(backend: &dyn Backend, partitions: u16) -> Vec<LoggedEvent> {
     let mut log = Vec::new();
-    for partition in 0..PARTITIONS {
+    for partition in 0..partitions {
         let mut after = None;
         loop {
             let page = backend.read_events(partition, after, PAGE_MAX).await.expect("nothing goes wrong here");

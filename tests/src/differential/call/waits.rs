@@ -86,7 +86,7 @@ impl WaitCall {
             Self::ListPendingWaitpoints(args) => Answer::plain(&engine.list_pending_waitpoints(args).await?),
             Self::ListSuspended(partition, cursor, limit) => {
                 let page = engine.list_suspended(partition, cursor, limit).await?;
-                Answer::telling(&page, Learned::Suspended(page.next_cursor.clone()))
+                Answer::telling(&page, Learned::Suspended(page.next_cursor))
             }
             Self::CloseWaitpoint(args) => Answer::plain(&engine.close_waitpoint(args).await?),
             Self::ExpireSuspension(id) => Answer::plain(&engine.expire_suspension(id).await?),

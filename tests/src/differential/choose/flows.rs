@@ -123,8 +123,7 @@ impl Chooser<'_> {
             let set = node.policy.map(|policy| SetEdgeGroupPolicy { flow_id, downstream_execution_id: id, policy });
             calls.extend(set.map(|set| Call::Flow(FlowCall::SetEdgeGroupPolicy(Box::new(set)))));
         }
-        let mut revision = ids.len() as u64;
-        for edge in spec.edges {
+        for (revision, edge) in (ids.len() as u64..).zip(spec.edges) {
             let staged = StageDependencyEdge {
                 flow_id,
                 edge_id: edge.edge_id,
@@ -134,7 +133,6 @@ impl Chooser<'_> {
                 data_passing_ref: edge.data_passing_ref,
                 expected_graph_revision: revision,
             };
-            revision += 1;
             calls.push(Call::Flow(FlowCall::StageDependencyEdge(Box::new(staged.clone()))));
             if !self.dice.one_in(5) {
                 calls.push(Call::Flow(FlowCall::ApplyDependencyToChild(Box::new(applied(staged)))));

@@ -168,7 +168,7 @@ impl Chooser<'_> {
                 limit: dice.pick(&[None, Some(0), Some(1), Some(5000)]),
             }),
             (3, ..) => {
-                let cursor = self.seen.suspended.clone().filter(|_| dice.one_in(2));
+                let cursor = self.seen.suspended.filter(|_| dice.one_in(2));
                 WaitCall::ListSuspended(partition, cursor, dice.pick(&[0, 1, 2, 5000]))
             }
             _ => WaitCall::ListWaitpointHmacKids(partition),
