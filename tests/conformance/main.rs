@@ -12,6 +12,7 @@ mod automatic;
 mod case;
 mod executions;
 mod fencing;
+mod flows;
 mod handles;
 mod leases;
 mod maintenance;
@@ -29,6 +30,7 @@ macro_rules! targets {
             crate::leases::cases!($target);
             crate::reads::cases!($target);
             crate::work::cases!($target);
+            crate::flows::cases!($target);
             crate::automatic::cases!($target);
             crate::maintenance::cases!($target);
         })+

@@ -42,3 +42,8 @@ pub const fn ended(outcome: &'static str) -> Vector {
 pub const fn ended_without(outcome: &'static str, attempt: &'static str) -> Vector {
     ["terminal", "unowned", "not_applicable", "none", outcome, attempt]
 }
+
+/// Kept back by the executions it depends on.
+pub const fn awaiting(attempt: &'static str) -> Vector {
+    runnable("blocked_by_dependencies", "waiting_for_children", attempt)
+}

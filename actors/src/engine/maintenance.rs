@@ -51,6 +51,7 @@ const OPERATIONS: &[&str] = &[
     "suspend",
     "suspend_by_triple",
     "observe_signals",
+    "read_suspension",
     "deliver_signal",
     "deliver_approval_signal",
     "resume_execution",

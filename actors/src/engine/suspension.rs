@@ -7,7 +7,8 @@ use super::EngineHandle;
 use async_trait::async_trait;
 use leasehold_contract::{
     EngineResult, Handle, ListPendingWaitpoints, PartitionRotation, PendingWaitpointPage, ResumeSignal,
-    RotateHmacSecret, SeedHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage, Suspension, WaitpointTokenRead,
+    RotateHmacSecret, SeedHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage, Suspension, SuspensionView,
+    WaitpointTokenRead,
 };
 use leasehold_core::command::{
     CloseWaitpoint, CloseWaitpointOutcome, CreateWaitpoint, DeliverApprovalSignal, DeliverSignal, ExpireSuspension,
@@ -60,6 +61,11 @@ impl Suspension for EngineHandle {
     async fn observe_signals(&self, handle: &Handle) -> EngineResult<Vec<ResumeSignal>> {
         let held = self.open(handle)?;
         self.observed(&held).await
+    }
+
+    #[instrument(level = "debug", skip_all, fields(%execution_id))]
+    async fn read_suspension(&self, execution_id: ExecutionId) -> EngineResult<Option<SuspensionView>> {
+        self.last_suspension(execution_id).await
     }
 
     async fn deliver_signal(&self, args: DeliverSignal) -> EngineResult<SignalOutcome> {

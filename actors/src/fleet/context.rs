@@ -5,7 +5,7 @@ use super::pool::Pool;
 use crate::engine::EngineHandle;
 use leasehold_contract::{EngineResult, Handle};
 use leasehold_core::command::{ProgressUpdated, UpdateProgress};
-use leasehold_core::ids::LeaseFence;
+use leasehold_core::ids::{ExecutionId, LeaseFence};
 use leasehold_core::time::TimestampMs;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 /// A handler's lease, and its way to the engine.
 #[derive(Clone)]
 pub struct HandlerContext {
-    pool: Arc<Pool>,
-    lease: Arc<Lease>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) lease: Arc<Lease>,
 }
 
 impl HandlerContext {
@@ -22,11 +22,17 @@ impl HandlerContext {
         Self { pool, lease }
     }
 
-    /// Cancelled when the lease is lost or the fleet drains. A handler that
+    /// Cancelled when the lease is lost, the execution is suspended or the
+    /// fleet drains. A handler that
     /// goes on keeps its slot taken; what it says afterwards is refused if the
     /// lease was lost.
     pub fn token(&self) -> &CancellationToken {
         &self.lease.token
+    }
+
+    /// The execution.
+    pub fn execution_id(&self) -> ExecutionId {
+        self.lease.claimed.execution_id
     }
 
     /// What proves the lease; for writes to systems that check it.

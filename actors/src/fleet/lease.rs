@@ -1,6 +1,7 @@
 //! One lease of the fleet, as its handler, the renewals and the settlement
 //! see it.
 
+use super::suspending::Pausing;
 use leasehold_core::command::ClaimedExecution;
 use leasehold_core::error::{ContentionKind, EngineError, Entity, StateKind};
 use leasehold_core::time::TimestampMs;
@@ -15,8 +16,10 @@ const FAILURES_BORNE: u32 = 3;
 pub(super) struct Lease {
     /// What was claimed.
     pub(super) claimed: ClaimedExecution,
-    /// Cancelled when the lease is lost or the fleet drains.
+    /// Cancelled when the lease is lost or given back, or the fleet drains.
     pub(super) token: CancellationToken,
+    /// How far its run is with suspending.
+    pub(super) pausing: Pausing,
     expires_at_ms: AtomicI64,
     renew_at_ms: AtomicI64,
     renewing: AtomicBool,
@@ -31,6 +34,7 @@ impl Lease {
         let left = i64::try_from(claimed.lease_ttl_ms).unwrap_or(i64::MAX);
         Self {
             token: CancellationToken::new(),
+            pausing: Pausing::default(),
             expires_at_ms: AtomicI64::new(expires_at.0),
             renew_at_ms: AtomicI64::new(expires_at.0.saturating_sub(left - left / 3)),
             renewing: AtomicBool::new(false),

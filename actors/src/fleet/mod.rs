@@ -28,6 +28,10 @@
 //! and its slot stays taken until its future has ended. Too many panics within
 //! a while make the fleet stop claiming and report itself unhealthy.
 //!
+//! A handler that suspends its execution ends its run where it stands
+//! ([`suspending`]): its slot is free and its future dropped as soon as the
+//! suspension is durable.
+//!
 //! A completion whose outcome is unknown is sent again until the lease has
 //! lapsed; the engine recognises the repeat.
 
@@ -42,17 +46,19 @@ mod registry;
 mod renewals;
 mod run;
 mod settle;
+mod suspending;
 
 pub use actor::{DrainReport, FleetHandle, FleetMsg};
 pub use context::HandlerContext;
 pub use options::{FleetOptions, SLOTS_MAX};
 pub use pool::{FleetHealth, FleetStatus};
 pub use registry::Fleets;
-pub use settle::{CATEGORY_PANIC, CATEGORY_RESULT};
+pub use settle::{CATEGORY_PANIC, CATEGORY_RESULT, CATEGORY_SUSPEND};
+pub use suspending::{Asking, Pause, Pausing, SuspendError};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use leasehold_contract::Task;
+use leasehold_contract::{SuspendArgs, Task};
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::time::TimestampMs;
 
@@ -90,6 +96,10 @@ pub enum HandlerOutcome {
     /// Not yet: the lease goes back and the same attempt goes on at this
     /// time. Does not count as a failure or a reclaim.
     Delay(TimestampMs),
+    /// Not before something comes: the lease goes back until the condition is
+    /// met, and then the handler is run anew on the same attempt; at once, if
+    /// signals that came before meet it. Refused, it fails the attempt.
+    Suspend(Box<SuspendArgs>),
     /// The execution is to end as cancelled.
     Cancel(
         /// Why, for people; cut at 4096 bytes.

@@ -2,10 +2,12 @@
 
 use super::lease::Lease;
 use super::pool::Pool;
-use super::settle::{self, Verdict};
+use super::settle::{self, Settled, Verdict};
+use super::suspending::Pause;
 use super::{HandlerContext, HandlerOutcome};
 use futures::FutureExt;
 use leasehold_contract::Task;
+use leasehold_core::handle::HandleKind;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -27,35 +29,60 @@ impl Drop for Slot {
 enum Ended {
     Outcome(HandlerOutcome),
     Panicked(String),
+    /// Where it stood, by its own wish.
+    Left,
     Abandoned,
 }
 
-/// Runs the handler and settles what it says.
+/// Runs the handler and settles what it says; again on the same lease, when
+/// what it wanted to wait for is there already.
 pub(super) async fn run(pool: Arc<Pool>, lease: Arc<Lease>, task: Task) {
     let slot = Slot { pool: pool.clone(), lease: lease.clone() };
-    let ended = {
-        let context = HandlerContext::new(pool.clone(), lease.clone());
-        let handler = AssertUnwindSafe(async { pool.handler.run(task, context).await }).catch_unwind();
-        tokio::select! {
-            biased;
-            ended = handler => match ended {
-                Ok(outcome) => Ended::Outcome(outcome),
-                Err(panic) => Ended::Panicked(panic_message(&*panic)),
-            },
-            () = pool.abandon.cancelled() => Ended::Abandoned,
-        }
-    };
-    let verdict = match ended {
-        Ended::Outcome(outcome) => Verdict::of(outcome),
-        Ended::Panicked(message) => {
+    lease.pausing.enter();
+    let mut task = task;
+    loop {
+        let ended = once(&pool, &lease, task.clone()).await;
+        if let Ended::Panicked(message) = &ended {
             tracing::warn!(execution = %lease.claimed.execution_id, message, "a handler panicked");
             pool.panicked();
-            Verdict::panicked(&message)
         }
-        Ended::Abandoned => Verdict::GiveBack,
-    };
-    settle::settle(&pool, &lease, verdict).await;
+        let verdict = match (lease.pausing.take(), ended) {
+            (Pause::Done, ended) => {
+                if matches!(ended, Ended::Outcome(_)) {
+                    tracing::warn!(execution = %lease.claimed.execution_id, "a handler went on after it was suspended");
+                }
+                break;
+            }
+            (Pause::Asked(args), _) => Verdict::Suspend(args),
+            (Pause::None, Ended::Outcome(outcome)) => Verdict::of(outcome),
+            (Pause::None, Ended::Panicked(message)) => Verdict::panicked(&message),
+            (Pause::None, Ended::Left | Ended::Abandoned) => Verdict::GiveBack,
+        };
+        match settle::settle(&pool, &lease, verdict).await {
+            Settled::Ended => break,
+            Settled::Satisfied if pool.abandon.is_cancelled() => {
+                settle::settle(&pool, &lease, Verdict::GiveBack).await;
+                break;
+            }
+            Settled::Satisfied => task.claimed.kind = HandleKind::Resumed,
+        }
+    }
     drop(slot);
+}
+
+/// One run of the handler. Its future is gone when this ends.
+async fn once(pool: &Arc<Pool>, lease: &Arc<Lease>, task: Task) -> Ended {
+    let context = HandlerContext::new(pool.clone(), lease.clone());
+    let handler = AssertUnwindSafe(async { pool.handler.run(task, context).await }).catch_unwind();
+    tokio::select! {
+        biased;
+        ended = handler => match ended {
+            Ok(outcome) => Ended::Outcome(outcome),
+            Err(panic) => Ended::Panicked(panic_message(&*panic)),
+        },
+        () = lease.pausing.left() => Ended::Left,
+        () = pool.abandon.cancelled() => Ended::Abandoned,
+    }
 }
 
 /// Gives back the lease of a task whose handler was never started.

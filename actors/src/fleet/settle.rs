@@ -1,4 +1,4 @@
-//! A handler's last word to the engine.
+//! A handler's word to the engine that ends its run.
 //!
 //! It is said again while the engine cannot tell whether it was heard, until
 //! the lease has lapsed. The engine recognises a repeat, so that it is never
@@ -8,12 +8,14 @@ use super::HandlerOutcome;
 use super::lease::{Lease, means_lost};
 use super::pool::Pool;
 use bytes::Bytes;
+use leasehold_contract::{EngineResult, SuspendArgs};
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::command::{
     CancelExecution, Command, CommandSource, CompleteExecution, Delay, FailExecution, KIND_BYTES_MAX, Operation,
-    REASON_BYTES_MAX,
+    REASON_BYTES_MAX, Reply, Suspend,
 };
-use leasehold_core::error::{ContentionKind, EngineError};
+use leasehold_core::error::{BugKind, ContentionKind, EngineError};
+use leasehold_core::record::SuspendOutcome;
 use leasehold_core::time::TimestampMs;
 use std::time::Duration;
 
@@ -22,6 +24,9 @@ pub const CATEGORY_PANIC: &str = "handler_panic";
 
 /// The category of an attempt whose handler's result the engine refuses.
 pub const CATEGORY_RESULT: &str = "handler_result";
+
+/// The category of an attempt whose suspension the engine refuses.
+pub const CATEGORY_SUSPEND: &str = "handler_suspend";
 
 /// The pause before a word is said again, doubled each time.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -45,6 +50,8 @@ pub(super) enum Verdict {
     },
     /// It goes on later.
     Delay(TimestampMs),
+    /// It goes on when a condition is met.
+    Suspend(Box<SuspendArgs>),
     /// It is to end as cancelled.
     Cancel(String),
     /// It was never started, or its future was dropped: whoever comes next
@@ -61,6 +68,7 @@ impl Verdict {
                 Self::Fail { reason: cut(reason, REASON_BYTES_MAX), category: cut(category, KIND_BYTES_MAX), class }
             }
             HandlerOutcome::Delay(until) => Self::Delay(until),
+            HandlerOutcome::Suspend(args) => Self::Suspend(args),
             HandlerOutcome::Cancel(reason) => Self::Cancel(cut(reason, REASON_BYTES_MAX)),
         }
     }
@@ -102,6 +110,10 @@ impl Verdict {
             .into_command(),
             Self::Delay(until) => Delay { execution_id, fence, source, delay_until: *until }.into_command(),
             Self::GiveBack => Delay { execution_id, fence, source, delay_until: pool.now() }.into_command(),
+            Self::Suspend(args) => {
+                let of_handle = Some((claimed.kind, claimed.attempt_index));
+                args.as_ref().clone().into_command(execution_id, fence, of_handle).into_command()
+            }
             Self::Cancel(reason) => {
                 CancelExecution { execution_id, reason: reason.clone(), source, fence }.into_command()
             }
@@ -109,36 +121,29 @@ impl Verdict {
     }
 }
 
-/// Tells the engine, and returns when it has answered or the lease is gone.
-pub(super) async fn settle(pool: &Pool, lease: &Lease, verdict: Verdict) {
-    let mut verdict = verdict;
+/// What a settlement came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// The lease has ended, or is left to lapse.
+    Ended,
+    /// The lease is kept: what was to be waited for is there.
+    Satisfied,
+}
+
+/// Says something to the engine, until it has answered or the lease is gone.
+pub(super) async fn tell(pool: &Pool, lease: &Lease, verdict: &Verdict) -> EngineResult<Reply> {
     let mut pause = PAUSE_MIN;
     let mut last = lease.is_lost();
     loop {
-        let Err(error) = pool.engine.router().submit_command(verdict.command(pool, lease), false).await else {
-            if matches!(verdict, Verdict::GiveBack) {
-                pool.gave_back();
-            }
-            return;
+        let error = match pool.engine.router().submit_command(verdict.command(pool, lease), false).await {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
         };
-        let id = lease.claimed.execution_id;
-        if means_lost(&error) {
-            lease.learn(&error);
-            tracing::debug!(execution = %id, %error, "a handler ended after its lease had");
-            return;
-        }
-        if matches!(error, EngineError::Validation { .. }) && !matches!(verdict, Verdict::Fail { .. }) {
-            // The handler said what the engine never takes; hearing it again
-            // changes nothing, and saying nothing would hold the lease.
-            let reason = cut(error.to_string(), REASON_BYTES_MAX);
-            verdict = Verdict::Fail { reason, category: CATEGORY_RESULT.to_owned(), class: FailureClass::Permanent };
-            continue;
-        }
+        lease.learn(&error);
         if !may_be_repeated(&error) || last || pool.is_over() {
-            tracing::warn!(execution = %id, %error, "how an attempt ended could not be told; its lease lapses");
-            return;
+            return Err(error);
         }
-        tracing::debug!(execution = %id, %error, "how an attempt ended is told again");
+        tracing::debug!(execution = %lease.claimed.execution_id, %error, "a handler's word is said again");
         let hint = error.retry_after_ms().map_or(Duration::ZERO, Duration::from_millis);
         let spread = pause.mul_f64(0.5 + pool.engine.env().entropy.unit() / 2.0);
         pool.sleep(spread.max(hint.min(PAUSE_MAX))).await;
@@ -146,6 +151,55 @@ pub(super) async fn settle(pool: &Pool, lease: &Lease, verdict: Verdict) {
         // Once more after the lease is gone: if an earlier try was carried
         // out, that is what ended the lease, and this one is recognised.
         last = lease.is_lost() || pool.now() >= lease.expires_at();
+    }
+}
+
+/// Tells the engine how a run ended.
+pub(super) async fn settle(pool: &Pool, lease: &Lease, verdict: Verdict) -> Settled {
+    let mut verdict = verdict;
+    loop {
+        let error = match tell(pool, lease, &verdict).await {
+            Ok(reply) => match &verdict {
+                Verdict::GiveBack => {
+                    pool.gave_back();
+                    return Settled::Ended;
+                }
+                Verdict::Suspend(_) => match suspend_outcome(reply) {
+                    Ok(SuspendOutcome::AlreadySatisfied { .. }) => return Settled::Satisfied,
+                    Ok(SuspendOutcome::Suspended { .. }) => return Settled::Ended,
+                    Err(error) => error,
+                },
+                _ => return Settled::Ended,
+            },
+            Err(error) => error,
+        };
+        let id = lease.claimed.execution_id;
+        if means_lost(&error) {
+            tracing::debug!(execution = %id, %error, "a handler ended after its lease had");
+            return Settled::Ended;
+        }
+        let category = match &verdict {
+            Verdict::Suspend(_) if !may_be_repeated(&error) => CATEGORY_SUSPEND,
+            Verdict::Fail { .. } | Verdict::Suspend(_) => "",
+            _ if matches!(error, EngineError::Validation { .. }) => CATEGORY_RESULT,
+            _ => "",
+        };
+        if category.is_empty() {
+            tracing::warn!(execution = %id, %error, "how an attempt ended could not be told; its lease lapses");
+            return Settled::Ended;
+        }
+        // The handler said what the engine never takes; hearing it again
+        // changes nothing, and saying nothing would hold the lease.
+        let reason = cut(error.to_string(), REASON_BYTES_MAX);
+        verdict = Verdict::Fail { reason, category: category.to_owned(), class: FailureClass::Permanent };
+    }
+}
+
+/// The answer of a suspend.
+pub(super) fn suspend_outcome(reply: Reply) -> EngineResult<SuspendOutcome> {
+    match Suspend::outcome(reply) {
+        Ok(outcome) => Ok(*outcome),
+        Err(_) => Err(EngineError::bug(BugKind::Panic, "a reply of another operation")),
     }
 }
 

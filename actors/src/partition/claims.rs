@@ -7,10 +7,11 @@ use super::{ClaimRequest, ClaimSink};
 use leasehold_backend::ReadyGroup;
 use leasehold_contract::Task;
 use leasehold_core::command::{Claim, ClaimOutcome, ClaimedExecution, CommandSource, Delay, Operation, Reply};
-use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId};
+use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId, RequestId};
 use leasehold_core::index::queue;
 use leasehold_core::record::{BlobKey, BlobKind, Execution, RecordKey};
 use std::collections::BTreeSet;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// What became of one candidate.
@@ -38,6 +39,17 @@ impl State {
             return;
         }
         self.claim_candidates(request, sink, candidates);
+    }
+
+    /// Which executions a request has claimed and still holds. Before the
+    /// leases are loaded nobody knows.
+    pub(super) fn claimed_before(&mut self, request: RequestId, port: oneshot::Sender<Vec<Uuid>>) {
+        if self.recovered {
+            // Whoever asked may have gone.
+            port.send(self.leases.of_request(request)).unwrap_or_default();
+        } else {
+            self.parked.push_back(Parked::ClaimedBefore(request, port));
+        }
     }
 
     /// The best executions for a worker, over all groups it can do.

@@ -147,6 +147,7 @@ impl State {
                 Parked::Claim(request, sink, candidates) => self.claim_candidates(request, sink, candidates),
                 Parked::Due(ids) => self.settle_all(ids),
                 Parked::Own(command) => self.act(*command),
+                Parked::ClaimedBefore(request, port) => self.claimed_before(request, port),
                 Parked::Watch(id, port) => self.watch(id, port),
             }
         }
@@ -168,6 +169,7 @@ impl State {
                 }
                 // Tried again as soon as anything can be loaded.
                 Parked::Own(command) => self.parked.push_back(Parked::Own(command)),
+                Parked::ClaimedBefore(request, port) => self.claimed_before(request, port),
                 Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
             }
         }

@@ -18,7 +18,7 @@ use leasehold_contract::EngineResult;
 use leasehold_core::command::{Command, Reply};
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::error::EngineError;
-use leasehold_core::ids::NodeId;
+use leasehold_core::ids::{NodeId, RequestId};
 use leasehold_core::index::next_due;
 use leasehold_core::record::{BlobKey, Execution, Record, RecordKey};
 use leasehold_core::state::PublicState;
@@ -42,6 +42,8 @@ pub(super) enum Parked {
     Own(Box<Command>),
     /// A watcher.
     Watch(Uuid, oneshot::Sender<EngineResult<PublicState>>),
+    /// Whoever asks what a request has claimed.
+    ClaimedBefore(RequestId, oneshot::Sender<Vec<Uuid>>),
 }
 
 /// What became of deciding a command.
@@ -195,7 +197,7 @@ impl State {
                 // Whoever asked may have gone.
                 port.send(promised).unwrap_or_default();
             }
-            PartitionMsg::ClaimedBefore(request, port) => drop(port.send(self.leases.of_request(request))),
+            PartitionMsg::ClaimedBefore(request, port) => self.claimed_before(request, port),
             PartitionMsg::Watch(id, port) => self.watch(id, port),
             PartitionMsg::Advertise => self.advertise_all(),
             #[cfg(any(test, feature = "chaos"))]
@@ -372,7 +374,8 @@ impl State {
                     sink(Err(error.clone()));
                 }
                 Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
-                Parked::Due(_) | Parked::Own(_) => {}
+                // Whose port is dropped is told that the partition has gone.
+                Parked::Due(_) | Parked::Own(_) | Parked::ClaimedBefore(..) => {}
             }
         }
         for (_, ports) in std::mem::take(&mut self.watchers) {

@@ -158,7 +158,7 @@ async fn a_command_that_goes_alone_and_cannot_be_loaded_keeps_nobody_waiting() {
     settle().await;
     // What the new start reads comes through; the load for the first command
     // that goes alone does not.
-    for fault in [CallFault::Delay(0), CallFault::Delay(0), CallFault::Delay(0), CallFault::Delay(0), CallFault::Busy] {
+    for fault in [CallFault::Delay(0); 5].into_iter().chain([CallFault::Busy]) {
         fixture.plan.next_read(fault);
     }
     fixture.clock.advance(50);

@@ -37,8 +37,9 @@ pub use reads::{
     ExecutionSnapshot, LanePage, Reads,
 };
 pub use suspension::{
-    DEFAULT_HMAC_GRACE_MS, ListPendingWaitpoints, PartitionRotation, PendingWaitpointPage, ResumeSignal,
-    RotateHmacSecret, SeedHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage, Suspension, WaitpointTokenRead,
+    ClosedView, DEFAULT_HMAC_GRACE_MS, KeyedSignal, ListPendingWaitpoints, PartitionRotation, PendingWaitpointPage,
+    ResumeSignal, RotateHmacSecret, SeedHmacSecret, SuspendArgs, SuspendOutcome, SuspendedPage, Suspension,
+    SuspensionView, WaitpointTokenRead,
 };
 pub use work::{CREDITS_MAX, POLL_WAIT_MAX, PollTasks, Task, Work};
 

@@ -6,7 +6,8 @@ mod views;
 
 pub use args::{DEFAULT_HMAC_GRACE_MS, ListPendingWaitpoints, RotateHmacSecret, SeedHmacSecret, SuspendArgs};
 pub use views::{
-    PartitionRotation, PendingWaitpointPage, ResumeSignal, SuspendOutcome, SuspendedPage, WaitpointTokenRead,
+    ClosedView, KeyedSignal, PartitionRotation, PendingWaitpointPage, ResumeSignal, SuspendOutcome, SuspendedPage,
+    SuspensionView, WaitpointTokenRead,
 };
 
 use crate::EngineResult;
@@ -59,6 +60,10 @@ pub trait Suspension: Send + Sync {
     /// unless the last suspension was of this attempt and ended with a
     /// resume.
     async fn observe_signals(&self, handle: &Handle) -> EngineResult<Vec<ResumeSignal>>;
+
+    /// The suspension that goes on, or the last that ended, with what resumed
+    /// it; none when the execution never waited, or is not there.
+    async fn read_suspension(&self, execution_id: ExecutionId) -> EngineResult<Option<SuspensionView>>;
 
     /// Sends a signal. Refused as [`DeliverSignal`] says; nothing is revealed
     /// before the token is verified.

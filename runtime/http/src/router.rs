@@ -118,7 +118,8 @@ fn leasing() -> Router<Api> {
 fn waiting() -> Router<Api> {
     use suspension::{
         close_waitpoint, create_waitpoint, deliver_approval_signal, deliver_signal, expire_suspension,
-        list_pending_waitpoints, list_suspended, observe_signals, read_waitpoint_token, resume_execution, suspend,
+        list_pending_waitpoints, list_suspended, observe_signals, read_suspension, read_waitpoint_token,
+        resume_execution, suspend,
     };
     Router::new()
         .route("/v1/executions/{execution_id}/approval-signal", post(deliver_approval_signal::handle))
@@ -128,6 +129,7 @@ fn waiting() -> Router<Api> {
         .route("/v1/executions/{execution_id}/resume", post(resume_execution::handle))
         .route("/v1/executions/{execution_id}/signal", post(deliver_signal::handle))
         .route("/v1/executions/{execution_id}/suspend", post(suspend::handle))
+        .route("/v1/executions/{execution_id}/suspension", get(read_suspension::handle))
         .route("/v1/executions/{execution_id}/waitpoints", post(create_waitpoint::handle))
         .route("/v1/executions/{execution_id}/waitpoints/{waitpoint_id}/close", post(close_waitpoint::handle))
         .route("/v1/executions/{execution_id}/waitpoints/{waitpoint_id}/token", get(read_waitpoint_token::handle))

@@ -25,13 +25,20 @@
 //! ```
 
 pub mod client;
+#[cfg(feature = "remote")]
+pub mod remote;
+pub mod waits;
 pub mod worker;
 
-pub use client::{Client, Outcome, Submission, Submitted, forward_events};
+pub use client::{Client, Outcome, Signal, Submission, Submitted, forward_events};
 pub use worker::{
     ActorHandler, ActorTask, Call, Cancel, Context, Data, FenceOf, FromCall, HandlerError, IntoHandler, IntoOutcome,
     Json, Payload, PayloadBytes, Rejection, TaskInfo, Worker, WorkerBuilder, WorkerRuntime, category,
 };
+
+#[cfg(feature = "remote")]
+pub use remote::{RemoteError, RemoteWorker};
+pub use waits::{Answer, Halt, How, Issued, Resumed, Wait, Waits};
 
 pub use leasehold_actors::events::{Received, Subscription};
 pub use leasehold_actors::fleet::{
@@ -39,3 +46,4 @@ pub use leasehold_actors::fleet::{
 };
 pub use leasehold_contract::Task;
 pub use leasehold_core::backoff::FailureClass;
+pub use leasehold_core::record::TimeoutBehavior;

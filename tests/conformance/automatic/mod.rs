@@ -1,5 +1,6 @@
 //! What happens by itself as time goes by.
 
+pub mod cancel_flow_header;
 pub mod create_execution;
 pub mod delay;
 pub mod expire_execution;
@@ -8,6 +9,7 @@ pub mod issue_claim_grant;
 pub mod poll_tasks;
 pub mod reclaim_execution;
 pub mod renew_lease;
+pub mod submit_flow;
 pub mod wait_children;
 
 /// The cases of this concern on a target.
@@ -16,6 +18,12 @@ macro_rules! cases {
         crate::suite::tests! {
             $target, leasehold_tests::harness::Options::automatic(),
             automatic {
+                cancel_flow_header {
+                    the_engine_ends_them_when_the_grace_is_over
+                    without_grace_it_ends_them_at_once
+                    the_grace_goes_on_under_the_next_engine
+                    a_grace_that_ends_while_no_engine_runs_is_made_up_for
+                }
                 create_execution {
                     a_delayed_execution_wakes_at_its_time
                     delays_wake_one_after_the_other
@@ -72,6 +80,12 @@ macro_rules! cases {
                     takeover_after_takeover_keeps_nobody_alive
                     a_lease_that_ended_while_no_engine_ran_is_found_lapsed
                     a_holder_goes_on_renewing_with_the_next_engine
+                }
+                submit_flow {
+                    what_is_not_sealed_in_time_is_given_up
+                    its_time_goes_on_under_the_next_engine
+                    its_time_that_ends_while_no_engine_runs_is_made_up_for
+                    what_is_sealed_is_not_given_up
                 }
                 wait_children {
                     without_children_it_is_handed_out_again

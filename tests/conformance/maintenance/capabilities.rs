@@ -154,6 +154,7 @@ async fn suspension(case: &Case, id: ExecutionId, called: &mut Called) {
         suspend(&held.handle, suspend(waitpoint_id)),
         suspend_by_triple(fenced.execution.execution_id, fenced.execution.fence().into(), suspend(WaitpointId::new())),
         observe_signals(&held.handle),
+        read_suspension(id),
         deliver_signal(signal),
         deliver_approval_signal(approval),
         resume_execution(resume),

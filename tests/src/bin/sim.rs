@@ -106,8 +106,8 @@ fn main() -> ExitCode {
     }
     let missing: Vec<_> = KINDS.iter().filter(|kind| seeds >= SEEDS_FOR_ALL && !faults.contains_key(**kind)).collect();
     println!(
-        "{} flows with {} dependencies; {} joins worked out anew, {} ends shown to the interpreter",
-        judged.flows, judged.edges, judged.by_force, judged.by_heart
+        "{} flows with {} dependencies; {} joins worked out anew, {} ends shown to the interpreter; {} suspensions",
+        judged.flows, judged.edges, judged.by_force, judged.by_heart, judged.heard
     );
     println!("{seeds} seeds, {executions} executions, {lives} lives, {twice} seeds run twice, {} failed", failed.len());
     if !missing.is_empty() {

@@ -57,7 +57,7 @@ pub struct Contents {
 }
 
 /// What the store answers, or nothing, which is noted.
-fn answer<T: Default>(answer: StoreResult<T>, what: &str, report: &mut Report) -> T {
+pub fn answer<T: Default>(answer: StoreResult<T>, what: &str, report: &mut Report) -> T {
     answer.unwrap_or_else(|error| {
         report.add(None, Rule::Readable, format!("{what}: {error}"));
         T::default()

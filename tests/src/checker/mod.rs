@@ -12,6 +12,7 @@
 //! what the log tells), keys of creates (22), and what never happens (27).
 
 pub(crate) mod contents;
+pub mod flows;
 mod history;
 mod indexes;
 mod records;
@@ -116,6 +117,7 @@ pub async fn check_store_assuming(backend: &dyn Backend, partitions: u16, assump
         records::check(&contents, assumptions, &mut report);
         indexes::check(&contents, &global, &mut report);
         history::check(&contents, &mut report);
+        flows::check(backend, &contents, &mut report).await;
     }
     report
 }

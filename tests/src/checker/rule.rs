@@ -63,6 +63,14 @@ rules! {
     ReclaimCount: "Reclaims are counted as they were told.",
     ReplayCount: "Replays are counted as they were told.",
     Priority: "Changes of priority lead to the priority that is stored.",
+    // Flows.
+    Flow: "A flow counts its members and its dependencies, and its revision both.",
+    FlowMember: "A flow lists each of its members once, and each keeps the rules of its join.",
+    FlowCounts: "The counts of a flow are those of its members.",
+    FlowGraph: "A dependency leaves one member, enters another, and none leads back.",
+    FlowWork: "What a flow has left to do is written down exactly while it says so.",
+    FlowResolved: "Nothing waits for a member that has ended.",
+    FlowCancelled: "Every member of a flow that was cancelled as a whole has ended.",
 }
 
 impl fmt::Display for Rule {

@@ -10,6 +10,7 @@
 //! the log and must have foretold each that the engine brought about itself.
 
 mod answer;
+pub mod heard;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +47,8 @@ pub struct Judged {
     pub by_heart: u64,
     /// Dependencies.
     pub edges: u64,
+    /// Suspensions whose condition was worked out anew.
+    pub heard: u64,
 }
 
 impl Judged {
@@ -55,6 +58,7 @@ impl Judged {
         self.by_force += other.by_force;
         self.by_heart += other.by_heart;
         self.edges += other.edges;
+        self.heard += other.heard;
     }
 }
 

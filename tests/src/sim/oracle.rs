@@ -89,7 +89,7 @@ impl Oracle {
         let log = read_log(backend, PARTITIONS).await;
         let mut found = self.judge_executions(backend, &log).await;
         let executions = kept::executions(backend, PARTITIONS).await;
-        found.extend(self.waits.judge(backend, &log, &executions).await);
+        found.extend(self.waits.judge(backend, &log, &executions, judged).await);
         let flows = kept::flows(backend, PARTITIONS).await;
         found.extend(self.flows.judge(&flows));
         for flow in &flows {

@@ -5,11 +5,12 @@ use super::super::{EngineHandle, paging};
 use bytes::Bytes;
 use leasehold_backend::StoreError;
 use leasehold_contract::{
-    EngineResult, ListPendingWaitpoints, PendingWaitpointPage, ResumeSignal, SuspendedPage, WaitpointTokenRead,
+    ClosedView, EngineResult, KeyedSignal, ListPendingWaitpoints, PendingWaitpointPage, ResumeSignal, SuspendedPage,
+    SuspensionView, WaitpointTokenRead,
 };
 use leasehold_core::error::EngineError;
 use leasehold_core::handle::HandlePayload;
-use leasehold_core::ids::WaitpointId;
+use leasehold_core::ids::{ExecutionId, WaitpointId};
 use leasehold_core::partition::Partition;
 use leasehold_core::record::{KeptKind, RecordKey, Signal, SignalPayload, Suspended, WaitKey, Waitpoint, Waits};
 use leasehold_core::record::{Record, SignalBytes, SignalKey, WaitRecord};
@@ -30,11 +31,48 @@ impl EngineHandle {
         let Some(waits) = self.read_wait::<Waits>(OP, partition, WaitKey::Waits(execution.uuid())).await? else {
             return Ok(Vec::new());
         };
-        let mut signals = Vec::new();
-        for keys in observed_signals(&waits, held.attempt_index).chunks(SIGNALS_AT_ONCE) {
+        self.signals(OP, partition, &observed_signals(&waits, held.attempt_index)).await
+    }
+
+    pub(super) async fn last_suspension(&self, execution_id: ExecutionId) -> EngineResult<Option<SuspensionView>> {
+        const OP: &str = "read_suspension";
+        let partition = execution_id.partition();
+        if partition >= self.partition_count() {
+            return Ok(None);
+        }
+        let waits = self.read_wait::<Waits>(OP, partition, WaitKey::Waits(execution_id.uuid())).await?;
+        let Some(suspension) = waits.as_ref().and_then(|waits| waits.current.as_ref()) else { return Ok(None) };
+        let keys = suspension.observed();
+        let signals = self.signals(OP, partition, &keys).await?;
+        let signals = keys.iter().zip(signals).filter_map(|(key, signal)| {
+            let bound = suspension.waitpoints.iter().find(|bound| bound.waitpoint_id == key.waitpoint_id)?;
+            Some(KeyedSignal { waitpoint_key: bound.waitpoint_key.as_ref().to_owned(), signal })
+        });
+        Ok(Some(SuspensionView {
+            suspension_id: suspension.suspension_id,
+            attempt_index: suspension.attempt_index,
+            reason: suspension.reason.clone(),
+            requested_by: suspension.requested_by,
+            created_at: suspension.created_at,
+            timeout: suspension.timeout,
+            continuation_metadata_pointer: suspension.continuation_metadata_pointer.as_deref().map(str::to_owned),
+            satisfied_at: suspension.satisfied_at,
+            closed: suspension.closed.as_ref().map(|closed| ClosedView {
+                at: closed.at,
+                reason: closed.reason,
+                resume_trigger: closed.resume_trigger,
+            }),
+            signals: signals.collect(),
+        }))
+    }
+
+    /// Signals with what they carry, in the order of their keys.
+    async fn signals(&self, op: &'static str, partition: u16, keys: &[SignalKey]) -> EngineResult<Vec<ResumeSignal>> {
+        let mut signals = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(SIGNALS_AT_ONCE) {
             let pairs = keys.iter().flat_map(|key| [WaitKey::Signal(*key), WaitKey::SignalBytes(*key)]);
             let pairs: Vec<RecordKey> = pairs.map(Into::into).collect();
-            let records = self.read(OP, partition, &pairs).await?;
+            let records = self.read(op, partition, &pairs).await?;
             let mut records = pairs.iter().zip(records);
             while let (Some((key, signal)), Some((bytes_key, bytes))) = (records.next(), records.next()) {
                 let signal = named::<Signal>(key, signal)?;
@@ -166,7 +204,6 @@ fn stored_payload(key: SignalKey, length: u32, stored: Option<&SignalBytes>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use leasehold_core::ids::ExecutionId;
     use leasehold_core::suspension::SignalEffect;
     use leasehold_core::time::TimestampMs;
     use uuid::Uuid;

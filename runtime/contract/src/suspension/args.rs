@@ -13,7 +13,7 @@ use leasehold_core::token::SecretHex;
 pub const DEFAULT_HMAC_GRACE_MS: u64 = 86_400_000;
 
 /// Arguments of `suspend` and `suspend_by_triple`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SuspendArgs {
     /// Minted by the caller.
     pub suspension_id: SuspensionId,

@@ -3,8 +3,10 @@
 use bytes::Bytes;
 use leasehold_core::error::EngineError;
 use leasehold_core::handle::Handle;
-use leasehold_core::ids::{ExecutionId, SignalId, WaitpointId};
-use leasehold_core::record::SuspendDetails;
+use leasehold_core::ids::{AttemptIndex, ExecutionId, SignalId, SuspensionId, WaitpointId};
+use leasehold_core::record::{
+    CloseReason, Requester, ResumeTrigger, SuspendDetails, SuspensionReason, SuspensionTimeout,
+};
 use leasehold_core::time::TimestampMs;
 use leasehold_core::token::{Rotated, WaitpointToken};
 use leasehold_core::wait_lists::{Page, PendingWaitpointInfo, SuspendedCursor, SuspendedInfo};
@@ -54,6 +56,52 @@ pub struct ResumeSignal {
     pub accepted_at: TimestampMs,
     /// What it carries, as it was sent.
     pub payload: Option<Bytes>,
+}
+
+/// Answer of `read_suspension`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspensionView {
+    /// Its identity.
+    pub suspension_id: SuspensionId,
+    /// The attempt that was suspended.
+    pub attempt_index: AttemptIndex,
+    /// Why.
+    pub reason: SuspensionReason,
+    /// Who asked.
+    pub requested_by: Requester,
+    /// Since when.
+    pub created_at: TimestampMs,
+    /// Its deadline.
+    pub timeout: Option<SuspensionTimeout>,
+    /// The worker's note on where to go on.
+    pub continuation_metadata_pointer: Option<String>,
+    /// When its condition was satisfied.
+    pub satisfied_at: Option<TimestampMs>,
+    /// How it ended; none while it is open.
+    pub closed: Option<ClosedView>,
+    /// What resumed it, in order: as `observe_signals` shows it, whichever
+    /// attempt asks.
+    pub signals: Vec<KeyedSignal>,
+}
+
+/// How a suspension ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClosedView {
+    /// When.
+    pub at: TimestampMs,
+    /// Why.
+    pub reason: CloseReason,
+    /// What resumed it without its condition.
+    pub resume_trigger: Option<ResumeTrigger>,
+}
+
+/// A signal and the waitpoint it came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyedSignal {
+    /// What the condition calls the waitpoint.
+    pub waitpoint_key: String,
+    /// The signal.
+    pub signal: ResumeSignal,
 }
 
 /// Answer of `read_waitpoint_token`.

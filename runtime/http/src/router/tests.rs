@@ -49,6 +49,7 @@ const ROUTES: &[(&str, Method, &str)] = &[
     ("suspend", Method::POST, "/v1/executions/{E}/suspend"),
     ("suspend_by_triple", Method::POST, "/v1/executions/{E}/suspend"),
     ("observe_signals", Method::POST, "/v1/executions/{E}/observe-signals"),
+    ("read_suspension", Method::GET, "/v1/executions/{E}/suspension"),
     ("deliver_signal", Method::POST, "/v1/executions/{E}/signal"),
     ("deliver_approval_signal", Method::POST, "/v1/executions/{E}/approval-signal"),
     ("resume_execution", Method::POST, "/v1/executions/{E}/resume"),

@@ -9,6 +9,7 @@ pub(crate) mod list_pending_waitpoints;
 pub(crate) mod list_suspended;
 pub(crate) mod list_waitpoint_hmac_kids;
 pub(crate) mod observe_signals;
+pub(crate) mod read_suspension;
 pub(crate) mod read_waitpoint_token;
 pub(crate) mod resume_execution;
 pub(crate) mod rotate_waitpoint_hmac_secret_all;

@@ -26,8 +26,9 @@ pub(crate) struct Request {
 
 impl Requested for Request {}
 
+/// A signal with what it carries.
 #[derive(Clone, Debug, Serialize)]
-struct Signal {
+pub(super) struct Signal {
     signal_id: SignalId,
     signal_name: String,
     signal_category: String,

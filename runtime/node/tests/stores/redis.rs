@@ -4,6 +4,12 @@ use crate::impostor::Impostor;
 use crate::{Configured, assert_found};
 use leasehold_services::{Flavour, Redis, RedisConfig, Reply, ValkeyCluster};
 
+/// The version of the function library that this build brings.
+const LIBRARY: u64 = 2;
+
+/// The version of the schema that this build knows.
+const SCHEMA: u64 = 1;
+
 const FLAVOURS: [Flavour; 2] = [Flavour::Redis, Flavour::Valkey];
 
 fn start(flavour: Flavour, settings: &[(&str, &str)]) -> Redis {
@@ -135,10 +141,10 @@ async fn contents_that_cannot_be_used_are_refused_and_left_alone() {
         }
 
         // A library of another program under the name of ours.
-        let library = "#!lua name=leasehold_v1\nredis.register_function('theirs', function() return 1 end)";
+        let library = "#!lua name=leasehold_v2\nredis.register_function('theirs', function() return 1 end)";
         server.command(&["FUNCTION", "LOAD", library]).unwrap();
         let before = dump(&server);
-        store.refused(&["function library leasehold_v1", "FUNCTION DELETE leasehold_v1"]).await;
+        store.refused(&["function library leasehold_v2", "FUNCTION DELETE leasehold_v2"]).await;
         assert_eq!(dump(&server), before);
         server.command(&["FUNCTION", "FLUSH"]).unwrap();
 
@@ -158,20 +164,20 @@ async fn contents_that_cannot_be_used_are_refused_and_left_alone() {
 async fn a_library_is_loaded_once_and_told_beforehand_and_a_newer_one_stays() {
     for flavour in FLAVOURS {
         let server = start(flavour, &[]);
-        let newer = "#!lua name=leasehold_v2\nredis.register_function('leasehold_v2_f', function() return 2 end)";
+        let newer = "#!lua name=leasehold_v3\nredis.register_function('leasehold_v3_f', function() return 3 end)";
         server.command(&["FUNCTION", "LOAD", newer]).unwrap();
         let store = configured(&server.url());
         let before = dump(&server);
-        assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(None, 1, true), (None, 1, true)]);
-        assert_found(&store.diagnosis("functions", &[]).await, "ok", "version 1 is loaded at the next start");
+        assert_eq!(store.steps(&["migrate", "--dry-run"]).await, [(None, LIBRARY, true), (None, SCHEMA, true)]);
+        assert_found(&store.diagnosis("functions", &[]).await, "ok", "version 2 is loaded at the next start");
         assert_eq!(dump(&server), before, "it was only told");
-        assert_eq!(store.steps(&["migrate"]).await, [(None, 1, true), (None, 1, true)]);
-        assert_eq!(store.steps(&["migrate"]).await, [(Some(1), 1, false), (Some(1), 1, false)]);
-        assert_found(&store.diagnosis("functions", &[]).await, "ok", "version 1 is loaded; of other versions");
-        assert_eq!(server.command(&["FCALL", "leasehold_v2_f", "0"]).unwrap(), Reply::Integer(2));
+        assert_eq!(store.steps(&["migrate"]).await, [(None, LIBRARY, true), (None, SCHEMA, true)]);
+        assert_eq!(store.steps(&["migrate"]).await, [(Some(LIBRARY), LIBRARY, false), (Some(SCHEMA), SCHEMA, false)]);
+        assert_found(&store.diagnosis("functions", &[]).await, "ok", "version 2 is loaded; of other versions");
+        assert_eq!(server.command(&["FCALL", "leasehold_v3_f", "0"]).unwrap(), Reply::Integer(3));
 
         server.command(&["FUNCTION", "FLUSH"]).unwrap();
-        assert_eq!(store.steps(&["migrate"]).await, [(None, 1, true), (Some(1), 1, false)]);
+        assert_eq!(store.steps(&["migrate"]).await, [(None, LIBRARY, true), (Some(SCHEMA), SCHEMA, false)]);
     }
 }
 
@@ -190,7 +196,7 @@ async fn the_doctor_tells_how_a_server_stands_and_alters_nothing() {
             ("server", ", 0 replicas"),
             ("memory", "of 512 MiB, policy noeviction"),
             ("persistence", "appendfsync everysec, class acknowledged: up to two seconds"),
-            ("functions", "version 1 is loaded"),
+            ("functions", "version 2 is loaded"),
             ("schema", "version 1, 4 flow, 32 budget and 32 quota partitions, identity "),
             ("store clock", "within 2000 ms"),
             ("nodes", "1 live, 0 lapsed, 0 dead"),
@@ -211,9 +217,9 @@ async fn the_doctor_tells_how_a_server_stands_and_alters_nothing() {
             "ok",
             "leasehold:{pN}:head, hash, owner, epoch, nonce, seq and time of a partition: 4 keys",
         );
-        assert_found(&keys, "ok", "leasehold:{pN}:event, stream, events: 0 keys, 0 entries");
+        assert_found(&keys, "ok", "leasehold:{pN}:event, stream, events of one commit: 0 keys, 0 entries");
         assert_found(&keys, "warning", "2 keys are none of these");
-        assert_eq!((keys.len(), dump(&server)), (14, before));
+        assert_eq!((keys.len(), dump(&server)), (16, before));
 
         let replicated = store.with("STORE__REDIS__DURABILITY", "replicated");
         assert_found(&replicated.diagnosis("replicas", &[]).await, "failure", "has 0 replicas");
@@ -232,7 +238,8 @@ async fn the_doctor_tells_how_a_server_stands_and_alters_nothing() {
 async fn every_primary_of_a_cluster_is_looked_at_and_brought_up_to_date() {
     let cluster = ValkeyCluster::start(&RedisConfig::default()).unwrap();
     let store = configured(&cluster.primary_urls()[0]);
-    assert_eq!(store.steps(&["migrate"]).await, [(None, 1, true); 4]);
+    let libraries = [(None, LIBRARY, true); 3];
+    assert_eq!(store.steps(&["migrate"]).await, [&libraries[..], &[(None, SCHEMA, true)]].concat());
     assert_found(&store.diagnosis("store", &[]).await, "ok", "a Cluster answers");
     assert_eq!(store.diagnosis("functions", &[]).await.len(), 3);
     assert_found(&store.diagnosis("server", &[]).await, "ok", ", 1 replicas");

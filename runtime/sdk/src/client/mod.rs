@@ -1,9 +1,11 @@
 //! A client of an engine in the same process.
 
 mod events;
+mod signal;
 mod submission;
 
 pub use events::forward_events;
+pub use signal::Signal;
 pub use submission::{Submission, Submitted};
 
 use bytes::Bytes;

@@ -54,9 +54,13 @@ impl<M: Message + From<ActorTask>> KindHandler for ActorHandler<M> {
     fn call(&self, call: Call) -> BoxFuture<'static, HandlerOutcome> {
         let actor = (self.resolve)();
         async move {
+            let context = match call.context() {
+                Ok(context) => context.clone(),
+                Err(rejection) => return rejection.into(),
+            };
             let Some(actor) = actor else { return died("there is no actor for it") };
             let (port, reply) = ractor::concurrency::oneshot();
-            let task = ActorTask { task: call.task, context: call.context, reply: port.into() };
+            let task = ActorTask { task: call.task, context, reply: port.into() };
             if actor.cast(M::from(task)).is_err() {
                 return died("its actor has ended");
             }

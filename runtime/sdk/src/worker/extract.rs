@@ -1,6 +1,7 @@
 //! Extractors: what the arguments of a handler are made of.
 
 use super::category;
+use crate::waits::{Door, InProcess};
 use bytes::Bytes;
 use leasehold_actors::fleet::{HandlerContext, HandlerOutcome};
 use leasehold_contract::Task;
@@ -11,14 +12,15 @@ use std::any::{Any, TypeId, type_name};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio_util::sync::CancellationToken;
 
 /// Shared values by their type.
 #[derive(Clone, Default)]
-pub(super) struct DataMap(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+pub(crate) struct DataMap(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
 impl DataMap {
-    pub(super) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
+    pub(crate) fn insert<T: Send + Sync + 'static>(&mut self, value: T) {
         self.0.insert(TypeId::of::<T>(), Arc::new(value));
     }
 
@@ -27,13 +29,71 @@ impl DataMap {
     }
 }
 
+/// Where a call comes from.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    /// A fleet of the engine's own process.
+    Fleet(HandlerContext),
+    /// A worker that reaches the engine by HTTP.
+    Remote {
+        /// Cancelled when the lease is lost or given back, or the worker
+        /// stops.
+        token: CancellationToken,
+        /// The way to the engine.
+        door: Arc<dyn Door>,
+    },
+}
+
 /// One call of a handler: its task, its lease and the worker's shared data.
 pub struct Call {
     /// What is to be done.
     pub task: Task,
-    /// Under which lease.
-    pub context: HandlerContext,
-    pub(super) data: Arc<DataMap>,
+    origin: Origin,
+    data: Arc<DataMap>,
+    waits_taken: AtomicBool,
+}
+
+impl Call {
+    pub(crate) fn new(task: Task, origin: Origin, data: Arc<DataMap>) -> Self {
+        Self { task, origin, data, waits_taken: AtomicBool::new(false) }
+    }
+
+    /// The lease and the way to the engine.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejection`] of the category `extractor_not_remote` in a worker that
+    /// reaches its engine by HTTP.
+    pub fn context(&self) -> Result<&HandlerContext, Rejection> {
+        match &self.origin {
+            Origin::Fleet(context) => Ok(context),
+            Origin::Remote { .. } => Err(Rejection {
+                reason: "only a worker in the engine's process has this".to_owned(),
+                category: category::EXTRACTOR_NOT_REMOTE,
+                class: FailureClass::Permanent,
+            }),
+        }
+    }
+
+    /// Cancelled when the lease is lost or given back, or the worker stops.
+    pub fn token(&self) -> &CancellationToken {
+        match &self.origin {
+            Origin::Fleet(context) => context.token(),
+            Origin::Remote { token, .. } => token,
+        }
+    }
+
+    pub(crate) fn door(&self) -> Arc<dyn Door> {
+        match &self.origin {
+            Origin::Fleet(context) => Arc::new(InProcess::new(context.clone())),
+            Origin::Remote { door, .. } => door.clone(),
+        }
+    }
+
+    /// Whether this is the first to take the call's waits.
+    pub(crate) fn take_waits(&self) -> bool {
+        !self.waits_taken.swap(true, Ordering::Relaxed)
+    }
 }
 
 impl std::fmt::Debug for Call {
@@ -158,7 +218,7 @@ impl Deref for Cancel {
 
 impl FromCall for Cancel {
     fn from_call(call: &Call) -> Result<Self, Rejection> {
-        Ok(Self(call.context.token().clone()))
+        Ok(Self(call.token().clone()))
     }
 }
 
@@ -168,7 +228,7 @@ pub struct FenceOf(pub LeaseFence);
 
 impl FromCall for FenceOf {
     fn from_call(call: &Call) -> Result<Self, Rejection> {
-        Ok(Self(call.context.fence()))
+        Ok(Self(call.task.claimed.fence()))
     }
 }
 
@@ -186,6 +246,6 @@ impl Deref for Context {
 
 impl FromCall for Context {
     fn from_call(call: &Call) -> Result<Self, Rejection> {
-        Ok(Self(call.context.clone()))
+        call.context().cloned().map(Self)
     }
 }

@@ -9,6 +9,7 @@ mod runtime;
 
 pub use actor_handler::{ActorHandler, ActorTask};
 pub use extract::{Call, Cancel, Context, Data, FenceOf, FromCall, Payload, PayloadBytes, Rejection, TaskInfo};
+pub(crate) use extract::{DataMap, Origin};
 pub use handler::{IntoHandler, KindHandler};
 pub use outcome::{HandlerError, IntoOutcome, Json};
 pub use runtime::{Worker, WorkerBuilder, WorkerRuntime};

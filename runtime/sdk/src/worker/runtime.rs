@@ -1,7 +1,7 @@
 //! The worker runtime: a fleet whose handlers are chosen by kind.
 
 use super::category;
-use super::extract::{Call, DataMap};
+use super::extract::{Call, DataMap, Origin};
 use super::handler::{IntoHandler, KindHandler};
 use futures::future::{BoxFuture, FutureExt};
 use leasehold_actors::EngineHandle;
@@ -165,7 +165,7 @@ struct KindRouter {
 impl Handler for KindRouter {
     fn run(&self, task: Task, context: HandlerContext) -> BoxFuture<'static, HandlerOutcome> {
         match self.handlers.get(&task.execution_kind) {
-            Some(handler) => handler.call(Call { task, context, data: self.data.clone() }),
+            Some(handler) => handler.call(Call::new(task, Origin::Fleet(context), self.data.clone())),
             None => std::future::ready(HandlerOutcome::Fail {
                 reason: format!("no handler for {:?}", task.execution_kind),
                 category: category::RUNTIME_NO_HANDLER.to_owned(),

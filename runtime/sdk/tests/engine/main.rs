@@ -3,4 +3,6 @@
 mod client;
 mod handlers;
 mod leases;
+mod mistakes;
 mod rig;
+mod waits;

@@ -8,20 +8,55 @@ use leasehold_core::capability::CapabilitySet;
 use leasehold_core::command::{
     CancelExecution, Claim, ClaimOutcome, ClaimedExecution, CommandSource, CompleteExecution, CreateExecution, Delay,
     FailExecution, FenceTriple, MarkLeaseExpired, Operation, PromoteDelayed, RenewLease, ReplayExecution, RevokeLease,
-    decide,
+    Verdict, decide,
 };
 use leasehold_core::decision::{ChangeSet, Context};
 use leasehold_core::event::Fact;
 use leasehold_core::ids::{AttemptId, ExecutionId, LaneId, LeaseId, Namespace, NodeId, WorkerId, WorkerInstanceId};
 use leasehold_core::partition::PartitionConfig;
-use leasehold_core::record::{Execution, Holder, Record, RecordKey};
+use leasehold_core::record::{Blob, BlobKey, Execution, Holder, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
+use leasehold_core::view::{Need, Source};
 use leasehold_memory::{MemoryBackend, MemoryStore};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
 const LEASE_TTL_MS: u64 = 10_000;
+
+/// What a decision has looked at.
+#[derive(Default)]
+struct Read {
+    records: HashMap<RecordKey, Option<Record>>,
+    blobs: HashMap<BlobKey, Option<Blob>>,
+}
+
+impl Read {
+    async fn fill(&mut self, backend: &MemoryBackend, needs: &[Need]) {
+        for need in needs {
+            match need {
+                Need::Record(key) => {
+                    let loaded = backend.load(0, std::slice::from_ref(key), &[]).await.unwrap();
+                    self.records.insert(key.clone(), loaded.records.into_iter().next().flatten());
+                }
+                Need::Blob(key) => {
+                    let loaded = backend.load(0, &[], &[*key]).await.unwrap();
+                    self.blobs.insert(*key, loaded.blobs.into_iter().next().flatten());
+                }
+            }
+        }
+    }
+}
+
+impl Source for Read {
+    fn find(&self, key: &RecordKey) -> Option<Option<Record>> {
+        self.records.get(key).cloned()
+    }
+
+    fn find_blob(&self, key: &BlobKey) -> Option<Option<Blob>> {
+        self.blobs.get(key).cloned()
+    }
+}
 
 /// The store and its only writer.
 pub struct Workbench {
@@ -66,13 +101,17 @@ impl Workbench {
     /// Carries out an operation and writes something else than was decided.
     pub async fn run_but<O: Operation>(&mut self, operation: O, tamper: impl FnOnce(&mut ChangeSet)) -> O::Outcome {
         let command = operation.into_command();
-        let keys = command.keys();
-        let loaded = self.backend.load(0, &keys, &[]).await.unwrap();
-        let records: HashMap<RecordKey, Record> =
-            keys.into_iter().zip(loaded.records).filter_map(|(key, record)| Some((key, record?))).collect();
         let now = self.backend.now().await.unwrap();
         let context = Context { now, random: 0.5, promised_until: None };
-        let mut decision = decide(&command, &records, &context).decided().unwrap();
+        let mut read = Read::default();
+        let mut needs: Vec<Need> = command.keys().into_iter().map(Need::Record).collect();
+        let mut decision = loop {
+            read.fill(&self.backend, &needs).await;
+            match decide(&command, &read, &context) {
+                Verdict::Needs(more) => needs = more,
+                Verdict::Decided(decision) => break decision,
+            }
+        };
         tamper(&mut decision.changes);
         self.write(decision.changes).await;
         let Ok(outcome) = O::outcome(decision.outcome.unwrap()) else { panic!("an answer of another operation") };

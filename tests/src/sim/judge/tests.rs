@@ -84,7 +84,7 @@ async fn a_flow_as_it_must_be_is_judged_in_full_and_nothing_is_said() {
     let shown = raced().await;
     let (found, judged) = judged(&shown);
     assert_eq!(found, Vec::<String>::new());
-    assert_eq!(judged, Judged { flows: 1, by_force: 1, by_heart: 3, edges: 2 });
+    assert_eq!(judged, Judged { flows: 1, by_force: 1, by_heart: 3, edges: 2, heard: 0 });
 }
 
 #[tokio::test]

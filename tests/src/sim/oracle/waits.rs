@@ -1,6 +1,7 @@
 //! What was acknowledged of waitpoints, suspensions and signals, and what
 //! must hold of them in the end.
 
+use crate::sim::judge::{Judged, heard};
 use crate::sim::kept;
 use crate::sim::known::KnownWaitpoint;
 use crate::sim::world::PARTITIONS;
@@ -59,6 +60,7 @@ impl WaitsOracle {
         backend: &dyn Backend,
         log: &[LoggedEvent],
         executions: &BTreeMap<ExecutionId, Arc<Execution>>,
+        judged: &mut Judged,
     ) -> Vec<String> {
         let mut found = Vec::new();
         for execution in executions.values() {
@@ -66,6 +68,9 @@ impl WaitsOracle {
             let checked = waits.as_deref().map_or(Ok(()), check_waits);
             let checked = checked.and_then(|()| check_waits_of(execution, waits.as_deref()));
             found.extend(checked.err().map(|violation| violation.to_string()));
+            if let Some(waits) = &waits {
+                judged.heard += u64::from(heard::compare(backend, waits, log, &mut found).await);
+            }
         }
         for partition in 0..PARTITIONS {
             let listed = kept::scan(backend, partition, KeptKind::Suspended).await;

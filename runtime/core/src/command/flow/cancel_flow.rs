@@ -39,7 +39,7 @@ pub struct CancelFlowHeader {
     pub flow_id: FlowId,
     /// For people; at most [`text::REASON_BYTES_MAX`] bytes.
     pub reason: String,
-    /// Whom it ends; everybody while the flow is being built.
+    /// Whom it ends; all, where the flow is not sealed.
     pub cancellation_policy: CancellationPolicy,
     /// When the engine ends members by itself; usually [`CANCEL_GRACE_MS`].
     pub grace_ms: u64,
@@ -53,7 +53,7 @@ pub struct CancelFlow {
     pub flow_id: FlowId,
     /// For people; at most [`text::REASON_BYTES_MAX`] bytes.
     pub reason: String,
-    /// Whom it ends.
+    /// Whom it ends; all, where the flow is not sealed.
     pub cancellation_policy: CancellationPolicy,
 }
 
@@ -107,7 +107,8 @@ fn cancel(
             members: members_at(view, flow_id, &(0..named).collect::<Vec<_>>())?,
         });
     }
-    // Nobody can run in a flow that will never be sealed.
+    // Nobody but the sealing lets members of an unsealed flow go, so they end
+    // with it whatever the policy.
     let policy = if flow.sealed { policy } else { CancellationPolicy::CancelAll };
     let members = members_at(view, flow_id, &(0..flow.node_count).collect::<Vec<_>>())?;
     let mut selected = Vec::new();
