@@ -21,6 +21,9 @@ const KINDS: &[&str] = &[
     "commit_lost",
     "crash_after_commit",
     "crash_before_commit",
+    "death_in_cascade",
+    "death_in_flow_build",
+    "death_in_flow_cancel",
     "heartbeat_busy",
     "heartbeat_lost",
     "node_kill",
@@ -28,6 +31,7 @@ const KINDS: &[&str] = &[
     "ownership_lost",
     "read_busy",
     "read_delay",
+    "signal_storm",
     "worker_death",
 ];
 
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
     let mut commands: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut faults: BTreeMap<&'static str, u64> = BTreeMap::new();
     let mut errors: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut judged = sim::Judged::default();
     let (mut executions, mut lives, mut failed, mut twice) = (0, 0, Vec::new(), 0);
     for seed in from..from + seeds {
         let outcome = sim::run(seed);
@@ -82,6 +87,7 @@ fn main() -> ExitCode {
                 *into.entry(name).or_default() += count;
             }
         }
+        judged.add(outcome.judged);
         executions += outcome.executions;
         lives += outcome.lives;
         if !violations.is_empty() {
@@ -99,6 +105,10 @@ fn main() -> ExitCode {
         }
     }
     let missing: Vec<_> = KINDS.iter().filter(|kind| seeds >= SEEDS_FOR_ALL && !faults.contains_key(**kind)).collect();
+    println!(
+        "{} flows with {} dependencies; {} joins worked out anew, {} ends shown to the interpreter; {} suspensions",
+        judged.flows, judged.edges, judged.by_force, judged.by_heart, judged.heard
+    );
     println!("{seeds} seeds, {executions} executions, {lives} lives, {twice} seeds run twice, {} failed", failed.len());
     if !missing.is_empty() {
         println!("faults that never occurred: {missing:?}");

@@ -24,8 +24,19 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn new(text: String, learned: Vec<Learned>) -> Self {
+    /// An answer that is no refusal.
+    pub const fn new(text: String, learned: Vec<Learned>) -> Self {
         Self { text, error: None, learned }
+    }
+
+    /// One that tells nothing beyond its words.
+    pub fn plain<T: Debug>(value: &T) -> Self {
+        plain(value)
+    }
+
+    /// One that tells something.
+    pub fn telling<T: Debug>(value: &T, learned: Learned) -> Self {
+        telling(value, learned)
     }
 }
 
@@ -58,7 +69,12 @@ impl Call {
     }
 
     async fn answer(self, engine: &EngineHandle, tag: BackendTag) -> EngineResult<Answer> {
-        let call = match self.execution(engine).await? {
+        let call = match self {
+            Self::Wait(call) => return call.answer(engine, tag).await,
+            Self::Flow(call) => return call.answer(engine).await,
+            call => call,
+        };
+        let call = match call.execution(engine).await? {
             Ok(answer) => return Ok(answer),
             Err(call) => call,
         };

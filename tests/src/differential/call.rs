@@ -1,5 +1,11 @@
 //! Every operation of the contract as a value.
 
+mod flows;
+mod waits;
+
+pub use flows::FlowCall;
+pub use waits::WaitCall;
+
 use super::ticket::Ticket;
 use bytes::Bytes;
 use leasehold_contract::{
@@ -74,6 +80,8 @@ pub enum Call {
     ServerTimeMs,
     Capabilities,
     BackendLabel,
+    Wait(WaitCall),
+    Flow(FlowCall),
 }
 
 impl Call {
@@ -135,6 +143,8 @@ impl Call {
             Self::ServerTimeMs => "server_time_ms",
             Self::Capabilities => "capabilities",
             Self::BackendLabel => "backend_label",
+            Self::Wait(call) => call.name(),
+            Self::Flow(call) => call.name(),
         }
     }
 

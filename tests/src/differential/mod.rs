@@ -14,8 +14,8 @@
 //! * when an answer comes: a call that waits is answered in the same step;
 //! * at the end, after an orderly restart, everything in the store: records,
 //!   attempts, index entries as stored, digests of payloads and results, each
-//!   scan in its order, lanes, lapsing leases, and the log of each partition
-//!   in its order;
+//!   scan in its order, lanes, lapsing leases, the log of each partition in
+//!   its order, and what is kept of suspensions, signals and flows;
 //! * that the [checker](crate::checker) finds every store sound.
 //!
 //! # What is not
@@ -43,6 +43,7 @@ mod answer;
 mod call;
 mod choose;
 mod contents;
+mod kept;
 mod names;
 mod player;
 pub mod program;

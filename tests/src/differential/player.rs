@@ -4,6 +4,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::choose::{Chooser, creates_together};
 use super::contents;
+use super::kept;
 use super::program::{Dice, Program, Setup, Step};
 use super::seen::Seen;
 use super::transcript::Transcript;
@@ -57,6 +58,9 @@ async fn play_into(program: &Program, target: Target, options: Options, transcri
     player.harness.restart().await;
     player.harness.settle().await;
     for line in contents::describe(player.harness.backend.as_ref(), program.setup.partitions).await {
+        player.transcript.note(None, &line);
+    }
+    for line in kept::describe(player.harness.backend.as_ref(), program.setup.partitions, &player.seen).await {
         player.transcript.note(None, &line);
     }
     player.harness.finish().await;

@@ -8,11 +8,12 @@
 use crate::harness::Options;
 use leasehold_actors::EngineOptions;
 use leasehold_backend::{Entropy, SeededEntropy};
+use leasehold_core::command::flow::Limits;
 use leasehold_core::partition::PartitionConfig;
 use std::time::Duration;
 
 /// The fewest and the most steps of a program.
-const STEPS: (u64, u64) = (40, 80);
+const STEPS: (u64, u64) = (60, 110);
 
 /// The longest the clock runs in one step.
 const PASS_MS_MAX: u64 = 20_000;
@@ -148,7 +149,9 @@ impl Setup {
             ..options.engine
         };
         let engine = if self.small {
-            EngineOptions { ready_window: 3, due_window: 3, due_turn: 2, cache_bytes: 0, ..engine }
+            // Cascades take many commits.
+            let step_limits = Limits { rows: 16, bytes: 2048 };
+            EngineOptions { ready_window: 3, due_window: 3, due_turn: 2, cache_bytes: 0, step_limits, ..engine }
         } else {
             engine
         };

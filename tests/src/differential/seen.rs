@@ -2,7 +2,11 @@
 
 use super::program::Dice;
 use super::ticket::Ticket;
-use leasehold_core::ids::{ExecutionId, LaneId, RequestId};
+use crate::sim::shapes::Declared;
+use leasehold_contract::{DeliverSignal, StageDependencyEdge, SuspendArgs};
+use leasehold_core::ids::{ExecutionId, FlowId, LaneId, RequestId, WaitpointId};
+use leasehold_core::token::WaitpointToken;
+use leasehold_core::wait_lists::SuspendedCursor;
 use std::collections::BTreeMap;
 
 /// How many leases that have ended are remembered, to be used once more.
@@ -25,6 +29,44 @@ pub enum Learned {
     Lost(Vec<ExecutionId>),
     /// This one is held back.
     Blocked(ExecutionId),
+    /// These waitpoints exist.
+    Waitpoints(Vec<SeenWaitpoint>),
+    /// Where a list of suspended executions goes on.
+    Suspended(Option<SuspendedCursor>),
+    /// A flow exists, with these members at least.
+    Flow(FlowId, Vec<ExecutionId>),
+    /// A dependency is staged; the graph has this revision.
+    Staged(StageDependencyEdge, u64),
+    /// The graph of a flow has this revision, if there is one.
+    Revision(FlowId, Option<u64>),
+}
+
+/// A waitpoint whose token was handed out.
+#[derive(Clone, Debug)]
+pub struct SeenWaitpoint {
+    /// Whose it is.
+    pub execution_id: ExecutionId,
+    /// Which one.
+    pub waitpoint_id: WaitpointId,
+    /// What conditions call it.
+    pub key: String,
+    /// What its senders prove themselves with.
+    pub token: WaitpointToken,
+    /// Whether it was made before any suspension.
+    pub pending: bool,
+}
+
+/// A flow that was told of.
+#[derive(Clone, Debug)]
+pub struct SeenFlow {
+    /// Which one.
+    pub flow_id: FlowId,
+    /// Its members, as far as they are known.
+    pub members: Vec<ExecutionId>,
+    /// The revision its graph had last.
+    pub revision: u64,
+    /// Dependencies that are staged.
+    pub staged: Vec<StageDependencyEdge>,
 }
 
 /// What is known.
@@ -50,6 +92,20 @@ pub struct Seen {
     pub blocked: Vec<ExecutionId>,
     /// Requests of claims.
     pub requests: Vec<RequestId>,
+    /// Waitpoints, oldest first.
+    pub waitpoints: Vec<SeenWaitpoint>,
+    /// Signals that were sent.
+    pub sent: Vec<DeliverSignal>,
+    /// Suspends that were asked for.
+    pub suspends: Vec<(Ticket, SuspendArgs)>,
+    /// Where the last list of suspended executions goes on.
+    pub suspended: Option<SuspendedCursor>,
+    /// Flows, oldest first.
+    pub flows: Vec<SeenFlow>,
+    /// Declarations that were submitted.
+    pub declared: Vec<Declared>,
+    /// Keys that were to become current.
+    pub rotations: u64,
 }
 
 impl Seen {
@@ -75,7 +131,37 @@ impl Seen {
             Learned::Eligible(ids) => self.eligible = ids,
             Learned::Lost(ids) => self.lost.extend(ids),
             Learned::Blocked(id) => self.blocked.push(id),
+            Learned::Waitpoints(found) => {
+                let is_new = |old: &SeenWaitpoint| found.iter().all(|new| new.waitpoint_id != old.waitpoint_id);
+                self.waitpoints.retain(is_new);
+                self.waitpoints.extend(found);
+            }
+            Learned::Suspended(cursor) => self.suspended = cursor,
+            Learned::Flow(flow_id, members) => {
+                let flow = self.flow(flow_id);
+                let fresh: Vec<_> = members.into_iter().filter(|id| !flow.members.contains(id)).collect();
+                flow.revision += fresh.len() as u64;
+                flow.members.extend(fresh);
+            }
+            Learned::Staged(args, revision) => {
+                let flow = self.flow(args.flow_id);
+                flow.revision = revision;
+                flow.staged.push(args);
+            }
+            Learned::Revision(flow_id, revision) => {
+                if let Some(revision) = revision {
+                    self.flow(flow_id).revision = revision;
+                }
+            }
         }
+    }
+
+    fn flow(&mut self, flow_id: FlowId) -> &mut SeenFlow {
+        let at = self.flows.iter().position(|flow| flow.flow_id == flow_id).unwrap_or_else(|| {
+            self.flows.push(SeenFlow { flow_id, members: Vec::new(), revision: 0, staged: Vec::new() });
+            self.flows.len() - 1
+        });
+        &mut self.flows[at]
     }
 
     fn retire(&mut self, id: ExecutionId) {

@@ -1,7 +1,9 @@
 //! What a command came to, and who is told.
 
+use super::known::Known;
 use super::op::Held;
 use super::oracle::Oracle;
+use super::told::Told;
 use leasehold_contract::EngineError;
 use leasehold_core::ids::{ExecutionId, LeaseId};
 use leasehold_core::time::TimestampMs;
@@ -21,6 +23,10 @@ pub enum Done {
     Cancelled(ExecutionId),
     /// An execution is run again.
     Replayed(ExecutionId),
+    /// Something of waitpoints or flows.
+    Told(Vec<Told>),
+    /// Something that must not be.
+    Wrong(String),
     /// Something else.
     Other(String),
     /// It was refused or failed.
@@ -43,8 +49,18 @@ impl Done {
             Self::Released(held, how) => format!("released {} {how}", held.lease_id),
             Self::Cancelled(id) => format!("cancelled {id}"),
             Self::Replayed(id) => format!("replayed {id}"),
+            Self::Told(all) => format!("{all:?}"),
+            Self::Wrong(text) => format!("WRONG {text}"),
             Self::Other(text) => text.clone(),
             Self::Refused(error) => format!("refused {error}"),
+        }
+    }
+
+    /// What must not be, if that is what it came to.
+    pub fn wrong(&self) -> Option<&str> {
+        match self {
+            Self::Wrong(text) => Some(text),
+            _ => None,
         }
     }
 
@@ -58,7 +74,7 @@ impl Done {
 
     /// Tells the oracle what was acknowledged, and the workers what they
     /// hold.
-    pub fn tell(self, oracle: &mut Oracle, workers: &mut Vec<Held>) {
+    pub fn tell(self, oracle: &mut Oracle, known: &mut Known, workers: &mut Vec<Held>) {
         match self {
             Self::Created(ids) => {
                 for (id, key) in ids {
@@ -78,7 +94,12 @@ impl Done {
             }
             Self::Cancelled(id) => oracle.cancelled(id),
             Self::Replayed(id) => oracle.replayed(id),
-            Self::Other(_) | Self::Refused(_) => {}
+            Self::Told(all) => {
+                for told in all {
+                    told.tell(oracle, known, workers);
+                }
+            }
+            Self::Wrong(_) | Self::Other(_) | Self::Refused(_) => {}
         }
     }
 }

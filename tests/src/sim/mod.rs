@@ -5,19 +5,31 @@
 //! of the clock. Time is virtual; tokio's paused clock is used only to find
 //! out when nothing moves any more. The same seed gives the same trace.
 //!
-//! Three judges look at each run: the checker reads the store, the
-//! [`oracle`] compares it with everything that was acknowledged, and the last
-//! phase, without faults, must bring every execution to its end.
+//! Four judges look at each run: the checker reads the store, the [`oracle`]
+//! compares it with everything that was acknowledged, the last phase, without
+//! faults, must bring every execution to its end, and the [`judge`] of flows
+//! works out anew how each of them must have come out.
 
 pub(crate) mod arguments;
 mod done;
+mod ending;
+mod flow_op;
+mod flow_run;
+mod judge;
+pub(crate) mod kept;
+mod known;
 mod op;
 mod oracle;
 mod program;
 mod run;
+pub(crate) mod shapes;
+pub(crate) mod suspending;
+mod told;
+mod wait_op;
 mod world;
 
 use crate::checker::{self, Assumptions};
+pub use judge::Judged;
 use oracle::Oracle;
 use program::Program;
 use std::collections::BTreeMap;
@@ -45,6 +57,8 @@ pub struct Outcome {
     pub lives: usize,
     /// Executions in the store at the end.
     pub executions: usize,
+    /// Flows and what was judged of them.
+    pub judged: Judged,
     /// Everything that happened, line by line.
     pub trace: String,
     /// What does not hold.
@@ -82,7 +96,7 @@ async fn simulate(seed: u64) -> Outcome {
         checker::check_store_assuming(&backend, world::PARTITIONS, Assumptions { stored_retry_policy_binds: true })
             .await;
     outcome.violations.extend(report.violations.iter().map(ToString::to_string));
-    outcome.violations.extend(oracle.judge(&backend).await);
+    outcome.violations.extend(oracle.judge(&backend, world.cascades_fit(), &mut outcome.judged).await);
     outcome.executions = report.executions;
     outcome.commands = program.by_operation().clone();
     outcome.errors = program.errors().clone();

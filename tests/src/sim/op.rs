@@ -1,13 +1,14 @@
 //! One command of a program: choosing it, running it, and what it came to.
 
 use super::arguments::{capabilities, create, lane, worker};
-use super::program::is_blocked;
+use super::flow_op::FlowOp;
+use super::known::Known;
+use super::wait_op::WaitOp;
 use super::world::PARTITION_CONFIG;
-use leasehold_actors::EngineHandle;
 use leasehold_backend::Entropy;
 use leasehold_contract::{
     AdmissionBlock, ClaimForWorker, ClaimPolicy, CreateExecution, ExpirePhase, Handle, IssueClaimGrant,
-    IssueGrantAndClaim, IssueReclaimGrant, PollTasks, Reads,
+    IssueGrantAndClaim, IssueReclaimGrant, PollTasks,
 };
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::capability::CapabilitySet;
@@ -82,11 +83,46 @@ pub enum Op {
     Unblock(ExecutionId),
     /// Look.
     Describe(ExecutionId),
+    /// A command of suspension.
+    Wait(WaitOp),
+    /// A command of flows.
+    Flow(FlowOp),
+}
+
+/// What a seed is about: how many commands of a hundred are of suspension,
+/// and how many of flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Focus {
+    /// Of suspension.
+    pub waits: u64,
+    /// Of flows.
+    pub flows: u64,
 }
 
 impl Op {
     /// Chooses a command.
-    pub fn choose(entropy: &dyn Entropy, known: &[ExecutionId], held: &[Held], now: TimestampMs) -> Self {
+    pub fn choose(
+        entropy: &dyn Entropy,
+        focus: Focus,
+        executions: &[ExecutionId],
+        held: &[Held],
+        known: &Known,
+        now: TimestampMs,
+    ) -> Self {
+        let roll = entropy.next_u64() % 100;
+        let special = if roll < focus.waits && !executions.is_empty() {
+            let any = executions[(entropy.next_u64() % executions.len() as u64) as usize];
+            WaitOp::choose(entropy, any, held, known, now).map(Self::Wait)
+        } else if (focus.waits..focus.waits + focus.flows).contains(&roll) {
+            FlowOp::choose(entropy, executions, known, now).map(Self::Flow)
+        } else {
+            None
+        };
+        special.unwrap_or_else(|| Self::plain(entropy, executions, held, now))
+    }
+
+    /// Chooses a command of neither.
+    fn plain(entropy: &dyn Entropy, known: &[ExecutionId], held: &[Held], now: TimestampMs) -> Self {
         let below = |count: u64| entropy.next_u64() % count.max(1);
         let any = || known[below(known.len() as u64) as usize];
         let mine = || held[below(held.len() as u64) as usize].clone();
@@ -209,12 +245,6 @@ impl Op {
         }))
     }
 
-    /// What brings a blocked execution closer to its end, if it needs help.
-    pub async fn towards_the_end(engine: &EngineHandle, id: ExecutionId) -> Option<Self> {
-        let info = engine.read_execution_info(id).await.ok().flatten()?;
-        is_blocked(info.state_vector.eligibility_state()).then_some(Self::Unblock(id))
-    }
-
     /// The operation's name.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -244,6 +274,8 @@ impl Op {
             Self::Block(..) => "block_execution_for_admission",
             Self::Unblock(_) => "unblock_execution",
             Self::Describe(_) => "describe_execution",
+            Self::Wait(op) => op.name(),
+            Self::Flow(op) => op.name(),
         }
     }
 }

@@ -1,12 +1,20 @@
 //! What was acknowledged must be in the store, and what was promised must
 //! have been kept.
 
+mod flows;
+mod waits;
+
+use super::judge::{self, Judged, Setting};
+use super::kept;
+use super::world::PARTITIONS;
+use flows::FlowsOracle;
 use leasehold_backend::{Backend, LoggedEvent, PAGE_MAX};
 use leasehold_core::event::{Fact, LeaseFact};
 use leasehold_core::ids::{ExecutionId, LeaseId};
 use leasehold_core::state::TerminalOutcome;
 use leasehold_core::time::TimestampMs;
 use std::collections::{BTreeMap, BTreeSet};
+use waits::WaitsOracle;
 
 /// Everything that was acknowledged.
 #[derive(Debug, Default)]
@@ -19,6 +27,10 @@ pub struct Oracle {
     released: BTreeMap<LeaseId, &'static str>,
     cancelled: BTreeSet<ExecutionId>,
     replayed: BTreeMap<ExecutionId, u32>,
+    /// Of waitpoints and signals.
+    pub waits: WaitsOracle,
+    /// Of flows.
+    pub flows: FlowsOracle,
 }
 
 impl Oracle {
@@ -71,10 +83,24 @@ impl Oracle {
         self.created.iter().copied().collect()
     }
 
-    /// Compares what was acknowledged with the store.
-    pub async fn judge(&self, backend: &dyn Backend) -> Vec<String> {
+    /// Compares what was acknowledged with the store, in which every execution
+    /// has ended.
+    pub async fn judge(&self, backend: &dyn Backend, cascades_fit: bool, judged: &mut Judged) -> Vec<String> {
+        let log = read_log(backend, PARTITIONS).await;
+        let mut found = self.judge_executions(backend, &log).await;
+        let executions = kept::executions(backend, PARTITIONS).await;
+        found.extend(self.waits.judge(backend, &log, &executions, judged).await);
+        let flows = kept::flows(backend, PARTITIONS).await;
+        found.extend(self.flows.judge(&flows));
+        for flow in &flows {
+            let interfered = self.flows.was_interfered_with(flow.flow.flow_id);
+            found.extend(judge::judge(flow, &executions, &log, Setting { cascades_fit, interfered }, judged));
+        }
+        found
+    }
+
+    async fn judge_executions(&self, backend: &dyn Backend, log: &[LoggedEvent]) -> Vec<String> {
         let mut found = Vec::new();
-        let log = read_log(backend).await;
         let stored: BTreeSet<_> = final_states(backend).await.into_iter().map(|(id, _)| id).collect();
         let mut by_key = self.by_key.clone();
         for (id, key) in &self.left {
@@ -96,7 +122,7 @@ impl Oracle {
         let mut ended: BTreeMap<LeaseId, Vec<String>> = BTreeMap::new();
         let mut cancelled = BTreeSet::new();
         let mut replays: BTreeMap<ExecutionId, u32> = BTreeMap::new();
-        for logged in &log {
+        for logged in log {
             let event = &logged.event;
             for fact in &event.facts {
                 match fact {
@@ -135,9 +161,10 @@ impl Oracle {
         }
         for (lease, how) in &self.released {
             // A failure that finds the execution failed already, under the
-            // same lease, is told that it has failed.
-            let fits =
-                |reason: &String| reason == how || (*how == "failed_terminal" && reason == "max_reclaims_exceeded");
+            // same lease, is told that it has failed: by too many reclaims, or
+            // by the deadline of a suspension nobody had heard of.
+            let failed_otherwise = |reason: &String| matches!(&**reason, "max_reclaims_exceeded" | "suspend");
+            let fits = |reason: &String| reason == how || (*how == "failed_terminal" && failed_otherwise(reason));
             if !ended.get(lease).is_some_and(|reasons| reasons.iter().any(fits)) {
                 found.push(format!("lease {lease}: its end ({how}) was acknowledged and is not in the log"));
             }
@@ -155,9 +182,10 @@ impl Oracle {
     }
 }
 
-async fn read_log(backend: &dyn Backend) -> Vec<LoggedEvent> {
+/// The log of each partition, one after another.
+pub async fn read_log(backend: &dyn Backend, partitions: u16) -> Vec<LoggedEvent> {
     let mut log = Vec::new();
-    for partition in 0..super::world::PARTITIONS {
+    for partition in 0..partitions {
         let mut after = None;
         loop {
             let page = backend.read_events(partition, after, PAGE_MAX).await.expect("nothing goes wrong here");
@@ -174,18 +202,6 @@ async fn read_log(backend: &dyn Backend) -> Vec<LoggedEvent> {
 
 /// Every execution in the store with its public state.
 pub async fn final_states(backend: &dyn Backend) -> Vec<(ExecutionId, &'static str)> {
-    let mut states = Vec::new();
-    for partition in 0..super::world::PARTITIONS {
-        let mut after = None;
-        loop {
-            let page = backend.list_executions(partition, after, PAGE_MAX).await.expect("nothing goes wrong here");
-            after = page.last().map(|execution| execution.id.uuid());
-            let end = page.len() < PAGE_MAX;
-            states.extend(page.iter().map(|execution| (execution.id, execution.vector().public_state().as_str())));
-            if end {
-                break;
-            }
-        }
-    }
-    states
+    let executions = kept::executions(backend, PARTITIONS).await;
+    executions.into_iter().map(|(id, execution)| (id, execution.vector().public_state().as_str())).collect()
 }

@@ -3,14 +3,16 @@
 
 use super::arguments::create;
 use super::done::Done;
-use super::op::{Held, Op};
+use super::ending;
+use super::flow_op::FlowOp;
+use super::known::{Known, remember};
+use super::op::{Focus, Held, Op};
 use super::oracle::Oracle;
+use super::wait_op::{self, WaitOp};
 use super::world::{PARTITION_CONFIG, PARTITIONS, World, settle};
 use leasehold_actors::EngineHandle;
 use leasehold_backend::{Clock, Entropy, SeededEntropy};
-use leasehold_contract::Reads;
-use leasehold_core::error::{EngineError, ErrorClass};
-use leasehold_core::state::{EligibilityState, LifecyclePhase};
+use leasehold_core::error::ErrorClass;
 use leasehold_memory::inbox;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,11 +25,21 @@ const UNDER_WAY_MAX: usize = 8;
 /// Rounds the last phase may take; each lets five seconds pass.
 const FINISH_ROUNDS: usize = 600;
 
+/// What seeds are about, in turn.
+const FOCI: [Focus; 4] = [
+    Focus { waits: 10, flows: 10 },
+    Focus { waits: 45, flows: 5 },
+    Focus { waits: 5, flows: 35 },
+    Focus { waits: 25, flows: 20 },
+];
+
 /// The program of a seed.
 pub struct Program {
     entropy: Arc<dyn Entropy>,
     under_way: Vec<(usize, &'static str, JoinHandle<Done>)>,
     held: Vec<Held>,
+    known: Known,
+    focus: Focus,
     commands: usize,
     by_operation: BTreeMap<&'static str, u64>,
     errors: BTreeMap<&'static str, u64>,
@@ -42,6 +54,8 @@ impl Program {
             entropy: Arc::new(SeededEntropy::new(seed)),
             under_way: Vec::new(),
             held: Vec::new(),
+            known: Known::default(),
+            focus: FOCI[(seed % FOCI.len() as u64) as usize],
             commands: 0,
             by_operation: BTreeMap::new(),
             errors: BTreeMap::new(),
@@ -105,18 +119,15 @@ impl Program {
                 self.held.truncate(keep);
                 world.count("worker_death");
             }
-            96..=98 => self.leave(world, oracle),
-            95 if self.commands > 100 => {
-                world.kill().await;
-                world.count("node_kill");
-                self.note(format_args!("node killed"));
-                self.abandon(oracle).await;
-                world.advance(self.below(20_000)).await;
-                world.revive().await;
-            }
+            96..=97 => self.leave(world, oracle),
+            98..=99 => self.storm(world, oracle),
+            95 if self.commands > 100 => self.kill(world, oracle).await,
             _ => {}
         }
         settle().await;
+        if world.halves().await.contains(&"death_in_cascade") && self.below(4) == 0 {
+            self.kill(world, oracle).await;
+        }
         world.notice_crashes().await;
         if world.engine().is_none() {
             self.note(format_args!("node crashed"));
@@ -125,6 +136,16 @@ impl Program {
             world.revive().await;
         }
         self.collect(oracle).await;
+    }
+
+    /// The node dies, and another one takes over after a while.
+    async fn kill(&mut self, world: &mut World, oracle: &mut Oracle) {
+        world.kill().await;
+        world.count("node_kill");
+        self.note(format_args!("node killed"));
+        self.abandon(oracle).await;
+        world.advance(self.below(20_000)).await;
+        world.revive().await;
     }
 
     /// Outside writers commit creates to the inbox, whether a node lives or
@@ -143,16 +164,52 @@ impl Program {
         }
     }
 
-    fn begin(&mut self, world: &World, oracle: &Oracle) {
+    /// Many senders signal one waitpoint at once.
+    fn storm(&mut self, world: &mut World, oracle: &mut Oracle) {
+        let Some(engine) = world.engine() else { return };
+        let signals = wait_op::storm(self.entropy.as_ref(), &self.known);
+        if !signals.is_empty() {
+            world.count("signal_storm");
+        }
+        for signal in signals {
+            self.spawn(engine.clone(), Op::Wait(signal), oracle);
+        }
+    }
+
+    fn begin(&mut self, world: &World, oracle: &mut Oracle) {
         if self.under_way.len() >= UNDER_WAY_MAX {
             return;
         }
         let Some(engine) = world.engine() else { return };
-        let op = Op::choose(self.entropy.as_ref(), &oracle.executions(), &self.held, engine.router().partition_time());
-        self.spawn(engine, op);
+        let mut executions = oracle.executions();
+        executions.extend(&self.known.hopeful);
+        let now = engine.router().partition_time();
+        let op = Op::choose(self.entropy.as_ref(), self.focus, &executions, &self.held, &self.known, now);
+        self.spawn(engine, op, oracle);
     }
 
-    fn spawn(&mut self, engine: EngineHandle, op: Op) {
+    /// Takes note of what is asked for, since its answer may be lost.
+    fn asked(&mut self, op: &Op, oracle: &mut Oracle) {
+        match op {
+            Op::Wait(WaitOp::Signal(args, false)) => remember(&mut self.known.sent, (**args).clone()),
+            Op::Wait(WaitOp::Suspend(held, args, _)) => {
+                remember(&mut self.known.suspends, (held.clone(), (**args).clone()));
+            }
+            Op::Wait(WaitOp::Rotate(_)) => self.known.rotations += 1,
+            Op::Flow(FlowOp::Submit(declared)) => {
+                for node in declared.0.nodes.iter().take(4) {
+                    remember(&mut self.known.hopeful, node.execution.execution_id);
+                }
+                remember(&mut self.known.declared, (**declared).clone());
+            }
+            Op::Flow(FlowOp::Drain(flow, _) | FlowOp::Ack(flow, _)) => oracle.flows.interfered(*flow),
+            Op::Flow(FlowOp::Resolve(args)) => oracle.flows.interfered(args.flow_id),
+            _ => {}
+        }
+    }
+
+    fn spawn(&mut self, engine: EngineHandle, op: Op, oracle: &mut Oracle) {
+        self.asked(&op, oracle);
         let number = self.commands;
         self.commands += 1;
         let name = op.name();
@@ -195,7 +252,10 @@ impl Program {
                 self.violations.push(format!("{number} {name}: {error}"));
             }
         }
-        done.tell(oracle, &mut self.held);
+        if let Some(wrong) = done.wrong() {
+            self.violations.push(format!("{number} {name}: {wrong}"));
+        }
+        done.tell(oracle, &mut self.known, &mut self.held);
     }
 
     /// Without faults, everything that can end must end.
@@ -211,60 +271,24 @@ impl Program {
             world.revive().await;
             self.collect(oracle).await;
             let Some(engine) = world.engine() else { continue };
-            for id in self.unfinished(&engine, oracle).await.map_err(|error| error.to_string())? {
-                let op = Op::towards_the_end(&engine, id).await;
-                if let Some(op) = op {
-                    self.spawn(engine.clone(), op);
-                }
+            for op in ending::help(&world.inspector()).await {
+                self.spawn(engine.clone(), op, oracle);
             }
-            self.spawn(engine.clone(), Op::take_all(self.entropy.as_ref()));
+            self.spawn(engine.clone(), Op::take_all(self.entropy.as_ref()), oracle);
             settle().await;
             world.advance(1000).await;
             self.collect(oracle).await;
             for held in std::mem::take(&mut self.held) {
-                self.spawn(engine.clone(), Op::complete(held));
+                self.spawn(engine.clone(), Op::complete(held), oracle);
             }
             settle().await;
             self.collect(oracle).await;
-            let left = self.unfinished(&engine, oracle).await.map_err(|error| error.to_string())?;
-            if left.is_empty() && self.under_way.is_empty() {
+            if self.under_way.is_empty() && ending::is_over(&world.inspector()).await {
                 return self.violations.first().map_or(Ok(()), |violation| Err(violation.clone()));
             }
         }
         let waiting: Vec<_> = self.under_way.iter().map(|(number, name, _)| format!("{number} {name}")).collect();
-        let left = match world.engine() {
-            Some(engine) => self.unfinished(&engine, oracle).await.map_err(|error| error.to_string())?,
-            None => Vec::new(),
-        };
-        Err(format!("stuck: executions {left:?}, commands without an answer {waiting:?}"))
+        let left = ending::left(&world.inspector()).await;
+        Err(format!("stuck: {left:?}, commands without an answer {waiting:?}"))
     }
-
-    async fn unfinished(
-        &self,
-        engine: &EngineHandle,
-        oracle: &Oracle,
-    ) -> Result<Vec<leasehold_core::ids::ExecutionId>, EngineError> {
-        let mut left = Vec::new();
-        for id in oracle.executions() {
-            if let Some(info) = engine.read_execution_info(id).await?
-                && info.state_vector.lifecycle_phase() != LifecyclePhase::Terminal
-            {
-                left.push(id);
-            }
-        }
-        Ok(left)
-    }
-}
-
-/// Whether an execution waits for an operator.
-pub fn is_blocked(eligibility: EligibilityState) -> bool {
-    matches!(
-        eligibility,
-        EligibilityState::BlockedByBudget
-            | EligibilityState::BlockedByQuota
-            | EligibilityState::BlockedByRoute
-            | EligibilityState::BlockedByOperator
-            | EligibilityState::BlockedByLaneState
-            | EligibilityState::BlockedByDependencies
-    )
 }

@@ -25,6 +25,8 @@ impl Op {
     async fn attempt(self, engine: &EngineHandle) -> Result<Done, EngineError> {
         let other = |text: String| Ok(Done::Other(text));
         match self {
+            Self::Wait(op) => op.run(engine).await,
+            Self::Flow(op) => op.run(engine).await,
             Self::Create(args) => {
                 let key = args.idempotency_key.clone();
                 let outcome = engine.create_execution(*args).await?;

@@ -1,10 +1,13 @@
 //! The world of a seed: the store, its faults, the clock, and the lives of
 //! the node.
 
+use super::kept;
 use leasehold_actors::partition::PartitionMsg;
 use leasehold_actors::{EngineHandle, EngineOptions, Env};
 use leasehold_backend::{Clock, Entropy, ManualClock, SeededEntropy};
+use leasehold_core::command::flow::Limits;
 use leasehold_core::partition::PartitionConfig;
+use leasehold_core::record::KeptKind;
 use leasehold_core::time::TimestampMs;
 use leasehold_memory::{FaultPlan, MemoryBackend, MemoryStore, Rates};
 use std::collections::BTreeMap;
@@ -38,6 +41,22 @@ const RATES: Rates = Rates {
     late_calls_max: 6,
 };
 
+/// How far one step of a flow goes. In two seeds of three so short that a
+/// cascade takes many commits, between which the node may die.
+fn step_limits(seed: u64) -> Limits {
+    match seed % 3 {
+        0 => Limits::DEFAULT,
+        1 => Limits { rows: 8, bytes: 512 },
+        _ => Limits { rows: 24, bytes: 4096 },
+    }
+}
+
+/// Where a cascade takes many commits, some are slow and some are the last of
+/// their node, so that it is met half done.
+fn rates(step_limits: Limits) -> Rates {
+    if step_limits == Limits::DEFAULT { RATES } else { Rates { commit_delay: 0.1, commit_crash: 0.012, ..RATES } }
+}
+
 /// The world of a seed.
 pub struct World {
     /// The clock everybody reads.
@@ -46,6 +65,7 @@ pub struct World {
     plan: FaultPlan,
     entropy: Arc<dyn Entropy>,
     node: Option<(EngineHandle, Arc<MemoryBackend>)>,
+    step_limits: Limits,
     lives: usize,
     own_faults: BTreeMap<&'static str, u64>,
 }
@@ -68,11 +88,12 @@ impl World {
             plan: plan.clone(),
             entropy: Arc::new(SeededEntropy::new(seed ^ 0x5eed)),
             node: None,
+            step_limits: step_limits(seed),
             lives: 0,
             own_faults: BTreeMap::new(),
         };
         world.start().await;
-        plan.random(RATES, Arc::new(SeededEntropy::new(seed ^ 0xfa17)));
+        plan.random(rates(world.step_limits), Arc::new(SeededEntropy::new(seed ^ 0xfa17)));
         world
     }
 
@@ -114,6 +135,7 @@ impl World {
             due_window: 8,
             due_turn: 3,
             cache_bytes: 0,
+            step_limits: self.step_limits,
             ..EngineOptions::default()
         };
         let env = Env::new(backend.clone(), self.clock.clone(), self.entropy.clone(), options);
@@ -136,12 +158,40 @@ impl World {
         }
     }
 
+    /// Whether each cascade of a small flow fits into one commit.
+    pub fn cascades_fit(&self) -> bool {
+        self.step_limits == Limits::DEFAULT
+    }
+
+    /// Where the store holds a flow that is half built, or a cascade or a
+    /// cancellation that is half done, the name of a death in it.
+    pub async fn halves(&self) -> Vec<&'static str> {
+        let inspector = self.inspector();
+        let kinds = [
+            (KeptKind::Continuation, "death_in_cascade"),
+            (KeptKind::PendingCancels, "death_in_flow_cancel"),
+            (KeptKind::Build, "death_in_flow_build"),
+        ];
+        let mut found = Vec::new();
+        for (kind, fault) in kinds {
+            for partition in 0..PARTITIONS {
+                if !kept::scan(&inspector, partition, kind).await.is_empty() {
+                    found.push(fault);
+                }
+            }
+        }
+        found
+    }
+
     /// Kills the node, if one lives.
     pub async fn kill(&mut self) {
         if let Some((engine, backend)) = self.node.take() {
             backend.crash();
             engine.crash().await;
             settle().await;
+            for fault in self.halves().await {
+                self.count(fault);
+            }
         }
     }
 

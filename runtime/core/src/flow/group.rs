@@ -256,16 +256,19 @@ impl EdgeGroup {
     }
 
     /// Opens the group again for a replay: dependencies whose upstream did
-    /// not succeed wait anew. Gives the places of those.
-    pub fn reopen(&mut self) -> Vec<u32> {
+    /// not succeed wait anew. Gives the places of those. Where every upstream
+    /// succeeded and the quorum was out of reach all the same, nothing is left
+    /// to wait for, and the replay itself lets the execution run.
+    pub fn reopen(&mut self, now: TimestampMs) -> Vec<u32> {
         let lost: Vec<u32> = (0..self.staged).filter(|slot| self.slot(*slot) == Some(SlotState::Impossible)).collect();
         for slot in &lost {
             self.set_slot(*slot, SlotState::Unsatisfied);
         }
         self.failed = 0;
         self.skipped = 0;
-        self.state = GroupState::Pending;
-        self.satisfied_at = None;
+        let settled = self.is_complete() && self.applied > 0 && self.running() == 0;
+        self.state = if settled { GroupState::Satisfied } else { GroupState::Pending };
+        self.satisfied_at = settled.then_some(now);
         lost
     }
 

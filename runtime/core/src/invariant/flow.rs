@@ -177,8 +177,9 @@ fn member(old: &Member, new: &Member) -> Result<(), FlowViolation> {
         "dependencies are never taken back",
     )?;
     let (was, is) = (old.inbound.state, new.inbound.state);
+    let opened = is == GroupState::Pending || is == GroupState::Satisfied && new.inbound.running() == 0;
     rule(
-        was == GroupState::Pending || was == is || is == GroupState::Pending && new.inbound.lost() == 0,
+        was == GroupState::Pending || was == is || opened && new.inbound.lost() == 0,
         "a join fires once, until a replay",
     )
 }

@@ -62,7 +62,7 @@ impl Chooser<'_> {
     /// partition, out of a window that holds the whole queue: what comes from
     /// two queues, or from a window that was refilled, comes in two commits,
     /// and the first ends the wait.
-    fn poll(&mut self) -> Call {
+    pub(super) fn poll(&mut self) -> Call {
         let (worker_id, worker_instance_id) = self.worker();
         let several = self.setup.partitions == 1 && !self.setup.small && self.dice.one_in(2);
         let lanes = if several || self.dice.one_in(2) { vec![self.lane()] } else { self.two_lanes() };

@@ -6,8 +6,10 @@
 
 mod claims;
 mod creates;
+mod flows;
 mod holders;
 mod outside;
+mod waits;
 
 pub use creates::creates_together;
 
@@ -50,6 +52,11 @@ impl Chooser<'_> {
     pub fn choose(&mut self) -> Vec<Call> {
         if self.seen.known.is_empty() {
             return vec![self.create()];
+        }
+        match self.dice.below(100) {
+            0..=23 => return self.waiting(),
+            24..=43 => return self.flowing(),
+            _ => {}
         }
         let holders = !self.seen.held.is_empty() || self.dice.one_in(10);
         match self.dice.below(if holders { 100 } else { 66 }) {

@@ -25,6 +25,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
+/// What keeps a member back before the seal.
+pub(super) const NOT_SEALED: &str = "the flow is not sealed";
+
 /// How long a flow may stay unsealed before it is cancelled.
 pub const UNSEALED_MS_MAX: u64 = 600_000;
 
@@ -186,8 +189,7 @@ impl BuildFlow {
             flow.node_count += 1;
             let mut stamped = (*view.execution(execution_id)?).clone();
             stamped.flow_id = Some(flow_id);
-            let detail = "the flow is not sealed".to_owned();
-            let beneath = parking::block(view, &stamped, detail, on.context);
+            let beneath = parking::block(view, &stamped, NOT_SEALED.to_owned(), on.context);
             view.put(Member {
                 flow_id,
                 execution_id,
@@ -219,16 +221,14 @@ impl BuildFlow {
         Ok(())
     }
 
-    /// Adds dependencies and lets them apply at once. Gives those whose
-    /// upstream has ended in between.
-    fn add_edges(&self, view: &mut FlowView<'_>, on: &On<'_>, flow: &mut Flow) -> Result<Vec<Work>, Halt> {
+    /// Adds dependencies and lets them apply at once.
+    fn add_edges(&self, view: &mut FlowView<'_>, on: &On<'_>, flow: &mut Flow) -> Result<(), Halt> {
         check_edges(flow.edge_count as usize + self.edges.len())?;
         let flow_id = self.flow_id;
         view.need(self.edges.iter().flat_map(|edge| {
             let member = |id: ExecutionId| Need::flow(FlowKey::Member(flow_id, id.uuid()));
-            [member(edge.upstream), member(edge.downstream), Need::execution(edge.upstream)]
+            [member(edge.upstream), member(edge.downstream)]
         }))?;
-        let mut ended = Vec::new();
         for edge in &self.edges {
             text::optional(text::label, "data_passing_ref", edge.data_passing_ref.as_deref())?;
             let (edge_id, upstream, downstream) = (edge.edge_id, edge.upstream, edge.downstream);
@@ -247,11 +247,8 @@ impl BuildFlow {
             let created_at = on.context.now;
             view.put(Edge { edge_id, flow_id, upstream, downstream, slot, data_passing_ref, created_at });
             flow.edge_count += 1;
-            if view.execution(upstream)?.vector().is_terminal() {
-                ended.push(Work::Recheck { downstream, next: slot });
-            }
         }
-        Ok(ended)
+        Ok(())
     }
 }
 
@@ -268,7 +265,7 @@ impl DecideFlow for BuildFlow {
             Err(repeated) => return Ok(repeated),
         };
         self.add_nodes(view, on, &mut flow)?;
-        let mut work = self.add_edges(view, on, &mut flow)?;
+        self.add_edges(view, on, &mut flow)?;
         flow.graph_revision = u64::from(flow.node_count) + u64::from(flow.edge_count);
         flow.last_mutation_at = now;
         flow.sealed = self.last;
@@ -279,12 +276,10 @@ impl DecideFlow for BuildFlow {
             if self.part > 0 {
                 view.delete(FlowKey::Build(self.flow_id));
             }
-            work.insert(0, Work::Release { next: 0 });
+            let release = vec![Work::Release { next: 0 }];
+            Cascade::open(view, on.context, on.limits, self.flow_id, release)?.run()?;
         } else {
             view.put(build);
-        }
-        if !work.is_empty() {
-            Cascade::open(view, on.context, on.limits, self.flow_id, work)?.run()?;
         }
         Ok(BuildOutcome { repeated: false, node_count, edge_count, sealed: self.last })
     }

@@ -4,7 +4,8 @@
 //!
 //! Which members are selected is settled when the flow is cancelled. The list
 //! is a record, worked off in bounded turns; a selected member that moves
-//! before its turn comes is cancelled before it moves.
+//! before its turn comes is cancelled before it moves. A flow that is still
+//! being built is cancelled as a whole, whatever the policy.
 
 use super::cascade::{Cascade, members_at};
 use super::view::{FlowView, Halt};

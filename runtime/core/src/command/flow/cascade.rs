@@ -155,7 +155,8 @@ impl<'v, 'a> Cascade<'v, 'a> {
         }
     }
 
-    /// Lets the next member run that waits for nothing.
+    /// Lets the next member run that waits for nothing, or resolves what
+    /// depends on the next one that ended before the seal.
     fn release(&mut self, next: u32) -> Result<(), Halt> {
         let count = self.view.flow(self.flow_id)?.node_count;
         let ahead: Vec<u32> = (next..count).take(self.room()).collect();
@@ -163,13 +164,18 @@ impl<'v, 'a> Cascade<'v, 'a> {
         self.need_members(&ids)?;
         for (ordinal, id) in ahead.iter().zip(&ids) {
             let mut member = (*self.view.member(self.flow_id, *id)?).clone();
-            if member.inbound.applied > 0 {
+            let execution = self.view.execution(*id)?;
+            let ended = execution.vector().is_terminal();
+            if member.inbound.applied > 0 && !ended {
                 continue;
             }
             if ordinal + 1 < count {
                 self.work.push(Work::Release { next: ordinal + 1 });
             }
-            let execution = self.view.execution(*id)?;
+            if ended {
+                self.ended(*id, member.out_edges, execution.vector().terminal_outcome());
+                return Ok(());
+            }
             parking::unblock(self.view, &execution, member.beneath.take(), self.context);
             self.view.put(member);
             return Ok(());

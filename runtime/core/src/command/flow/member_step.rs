@@ -1,6 +1,7 @@
 //! A step of an execution that may be a member of a flow: the execution's own
 //! rule, framed by what the flow asks for before and after it.
 
+use super::build_flow::NOT_SEALED;
 use super::cascade::{self, Cascade};
 use super::view::{FlowView, Halt};
 use super::{On, parking};
@@ -81,7 +82,8 @@ fn wait_for_dependencies(
 }
 
 /// A member that was skipped waits for its dependencies again; those whose
-/// upstream has ended since are looked at by the next step.
+/// upstream has ended since are looked at by the next step. While the flow is
+/// built a replay waits for the seal, as every member does.
 fn replay(
     view: &mut FlowView<'_>,
     on: &On<'_>,
@@ -89,14 +91,21 @@ fn replay(
     flow_id: FlowId,
     reply: &mut Replayed,
 ) -> Result<(), Halt> {
-    if view.flow(flow_id)?.cancelled.is_some() {
+    let flow = view.flow(flow_id)?;
+    if flow.cancelled.is_some() {
         return Err(StateKind::FlowAlreadyTerminal.into());
+    }
+    if !flow.sealed {
+        let execution = view.execution(before.id)?;
+        parking::block(view, &execution, NOT_SEALED.to_owned(), on.context);
+        reply.public_state = PublicState::WaitingChildren;
+        return Ok(());
     }
     if before.vector().terminal_outcome() != TerminalOutcome::Skipped {
         return Ok(());
     }
     let mut member = (*view.member(flow_id, before.id)?).clone();
-    let reopened = member.inbound.reopen();
+    let reopened = member.inbound.reopen(on.context.now);
     let running = member.inbound.running();
     member.last_dependency_update_at = on.context.now;
     view.put(member);
@@ -112,6 +121,17 @@ fn replay(
     Ok(())
 }
 
+/// Whether an end resolves nothing yet: the joins of a flow that is being
+/// built may still grow, and are given up too early if judged as they are. The
+/// seal makes up for it. A member that has run belongs to a sealed flow.
+fn waits_for_seal(view: &mut FlowView<'_>, flow_id: FlowId, outcome: TerminalOutcome) -> Result<bool, Halt> {
+    if matches!(outcome, TerminalOutcome::Success | TerminalOutcome::Failed) {
+        return Ok(false);
+    }
+    let flow = view.flow(flow_id)?;
+    Ok(!flow.sealed && flow.cancelled.is_none())
+}
+
 /// Resolves what waits for the members that this step ended.
 fn follow_ends(view: &mut FlowView<'_>, on: &On<'_>) -> Result<(), Halt> {
     let mut ended: BTreeMap<FlowId, Vec<(ExecutionId, TerminalOutcome)>> = BTreeMap::new();
@@ -124,7 +144,7 @@ fn follow_ends(view: &mut FlowView<'_>, on: &On<'_>) -> Result<(), Halt> {
     for (flow_id, members) in ended {
         let mut work = Vec::new();
         for (upstream, outcome) in members {
-            if view.member(flow_id, upstream)?.out_edges > 0 {
+            if view.member(flow_id, upstream)?.out_edges > 0 && !waits_for_seal(view, flow_id, outcome)? {
                 work.push(Work::Resolve { upstream, next: 0, outcome });
             }
         }

@@ -249,7 +249,7 @@ fn a_replay_opens_a_group_for_those_that_did_not_succeed() {
         group.resolve(slot as u32, bucket, NOW).unwrap();
     }
     assert_eq!(group.state, GroupState::Impossible);
-    assert_eq!(group.reopen(), [1, 2, 3, 4]);
+    assert_eq!(group.reopen(NOW), [1, 2, 3, 4]);
     assert_eq!(group.check(), Ok(()));
     assert_eq!((group.succeeded, group.lost(), group.running(), group.state), (1, 0, 4, GroupState::Pending));
     assert_eq!(group.slot(1), Some(SlotState::Unsatisfied));

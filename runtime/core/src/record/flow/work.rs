@@ -29,7 +29,7 @@ pub enum Work {
         next: u32,
     },
     /// Let the members of a flow that was just sealed run that wait for
-    /// nothing.
+    /// nothing, and resolve what depends on those that ended before.
     Release {
         /// The first member that is left, in the order of joining.
         next: u32,

@@ -3,10 +3,10 @@
 
 use super::fixture::{PARTITION, cancel_flow, shape};
 use crate::fixture::{World, refused};
-use leasehold_core::command::CreateExecution;
 use leasehold_core::command::flow::{
     AddExecutionToFlow, AdvanceFlow, BuildFlow, BuildOutcome, CancelFlow, NewEdge, NewNode, UNSEALED_MS_MAX,
 };
+use leasehold_core::command::{CreateExecution, ReplayExecution};
 use leasehold_core::error::EngineError;
 use leasehold_core::flow::{EdgeGroupPolicy, OnSatisfied, Shape};
 use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, Namespace};
@@ -215,6 +215,53 @@ fn a_member_that_ends_while_the_flow_is_built_counts_for_what_is_built_later() {
     assert_eq!(world.state(declared.members[3]), PublicState::WaitingChildren, "one of both can");
     world.complete(declared.members[1]);
     assert_eq!(world.state(declared.members[3]), PublicState::Waiting);
+    world.check(declared.flow_id);
+}
+
+#[test]
+fn a_join_is_not_given_up_for_what_is_built_of_it_so_far() {
+    // The race waits for two; one is lost while only that one is built.
+    let mut world = World::new();
+    let declared = declare(&mut world, &diamond(), 7);
+    outcome(&mut world, &declared.parts[0]);
+    world.cancel(declared.members[0]);
+    outcome(&mut world, &declared.parts[1]);
+    world.advance_all(declared.flow_id);
+    assert_eq!(world.state(declared.members[2]), PublicState::Skipped, "all of both cannot be had any more");
+    assert_eq!(world.state(declared.members[3]), PublicState::WaitingChildren, "one of both can");
+    world.complete(declared.members[1]);
+    assert_eq!(world.state(declared.members[3]), PublicState::Waiting);
+    world.check(declared.flow_id);
+}
+
+#[test]
+fn a_flow_cancelled_while_it_is_built_ends_every_member_whatever_the_policy() {
+    for policy in [CancellationPolicy::FlowOnly, CancellationPolicy::CancelPending] {
+        let mut world = World::new();
+        let declared = declare(&mut world, &diamond(), 7);
+        outcome(&mut world, &declared.parts[0]);
+        let flow_id = declared.flow_id;
+        let cancel = CancelFlow { flow_id, reason: "no use".to_owned(), cancellation_policy: policy };
+        world.run(cancel).unwrap();
+        world.advance_all(flow_id);
+        assert_eq!(count(&world, &declared.members, PublicState::Cancelled), 4);
+        world.check(flow_id);
+    }
+}
+
+#[test]
+fn a_replay_while_the_flow_is_built_waits_for_the_seal() {
+    let mut world = World::new();
+    let declared = declare(&mut world, &diamond(), 7);
+    outcome(&mut world, &declared.parts[0]);
+    world.cancel(declared.members[0]);
+    let replay = ReplayExecution { execution_id: declared.members[0], requested_by: None, reason: None };
+    assert_eq!(world.run(replay).unwrap().public_state, PublicState::WaitingChildren);
+    world.check(declared.flow_id);
+    outcome(&mut world, &declared.parts[1]);
+    world.advance_all(declared.flow_id);
+    assert_eq!(world.state(declared.members[0]), PublicState::Waiting);
+    assert_eq!(world.state(declared.members[2]), PublicState::WaitingChildren, "nothing was given up");
     world.check(declared.flow_id);
 }
 

@@ -41,6 +41,24 @@ fn a_skipped_member_waits_anew_for_those_that_did_not_succeed() {
 }
 
 #[test]
+fn a_replay_with_nothing_left_to_wait_for_runs_whatever_the_quorum() {
+    let mut world = World::new();
+    let flow_id = world.create_flow();
+    let [upstream, child] = world.members(flow_id);
+    let quorum = EdgeGroupPolicy::Quorum { k: 2, on_satisfied: OnSatisfied::LetRun };
+    world.policy(flow_id, child, quorum);
+    world.edge(flow_id, upstream, child);
+    world.complete(upstream);
+    assert_eq!(world.state(child), P::Skipped, "one is never two");
+    let replayed = world.run(replay(child)).unwrap();
+    assert_eq!((replayed.public_state, world.state(child)), (P::Waiting, P::Waiting));
+    assert_eq!(world.member_record(flow_id, child).inbound.state, GroupState::Satisfied);
+    world.check(flow_id);
+    world.complete(child);
+    world.check(flow_id);
+}
+
+#[test]
 fn an_upstream_that_ended_in_between_is_found_by_the_next_step() {
     for (succeeds, expected) in [(true, P::Waiting), (false, P::Skipped)] {
         let mut world = World::new();
