@@ -100,7 +100,12 @@ impl Case {
         }
         let record = self.find_record(id).await;
         let listed = self.backend.stored_index(id).await.expect("the store can be read");
-        format!("{record:?} {listed:?} {:?}", self.log(id.partition()).await)
+        let waits = self.find_waits(id).await;
+        let mut waitpoints = Vec::new();
+        for waitpoint in waits.iter().flat_map(|waits| &waits.open_waitpoints) {
+            waitpoints.push(self.waitpoint(id, *waitpoint).await);
+        }
+        format!("{record:?} {listed:?} {waits:?} {waitpoints:?} {:?}", self.log(id.partition()).await)
     }
 }
 
