@@ -32,7 +32,7 @@ fn key(args: &DeliverSignal) -> SignalKey {
 pub async fn what_it_waits_for_lets_the_execution_go_on(case: &mut Case) {
     let waiting = case.waiting_for_signal().await;
     let id = waiting.id;
-    let created_at = case.record(id).await.created_at;
+    let created_at = case.record(id).await.spec.created_at;
     case.advance(5);
     let args = case.signal_to(id, waiting.primary());
     assert_eq!(case.deliver(args.clone()).await, SATISFIED);

@@ -59,7 +59,7 @@ async fn closed_as(case: &Case, waiting: &Waiting, reason: CloseReason) {
 }
 
 async fn ends(
-    case: &Case,
+    case: &mut Case,
     behavior: TimeoutBehavior,
     outcome: TerminalOutcome,
     lifecycle: AttemptLifecycle,

@@ -15,7 +15,7 @@ pub async fn it_goes_on_and_everything_it_waited_for_is_closed(case: &mut Case) 
     let keys = ["a", "b"];
     let waiting = case.suspended_on(&keys, ResumeCondition::all_of_waitpoints(keys)).await;
     let id = waiting.id;
-    let created_at = case.record(id).await.created_at;
+    let created_at = case.record(id).await.spec.created_at;
     case.deliver(case.signal_to(id, waiting.primary())).await;
     case.advance(5);
     let outcome = case.engine.resume_execution(resumption(id)).await.unwrap();

@@ -131,7 +131,7 @@ pub async fn of_many_with_one_key_at_once_one_is_accepted(case: &mut Case) {
         .collect();
     assert_eq!(accepted.len(), 1, "{outcomes:?}");
     for outcome in outcomes {
-        let (Ok(SignalOutcome::Accepted { signal_id: id, .. } | SignalOutcome::Duplicate { existing_signal_id: id })) =
+        let Ok(SignalOutcome::Accepted { signal_id: id, .. } | SignalOutcome::Duplicate { existing_signal_id: id }) =
             outcome
         else {
             panic!("{outcome:?}")
