@@ -12,8 +12,8 @@
 --   8    how many executions are created, followed by their ids
 --   ...  how many executions must exist, followed by their ids
 --   ...  groups to the end: command, number of its key, number of arguments,
---        arguments. Commands are HSET, HDEL, ZADD, ZREM and XADD; an argument
---        pair of XADD is an entry's id and its bytes.
+--        arguments. Commands are HSET, HDEL, ZADD, ZREM and XADD; arguments
+--        of XADD are one entry's id and the letter e and an event, repeated.
 -- Returns:
 --   1 when it was applied, 0 when the head differs.
 -- Errors, nothing having been written:
@@ -24,34 +24,44 @@
 --   HALFDONE a write failed after another one. The head carries the mark
 --   `broken` from then on, and nothing is written to the partition any more.
 
-local WRITES = { HSET = 2, HDEL = 1, ZADD = 2, ZREM = 1, XADD = 2 }
+-- How many arguments belong together, and how many come before them.
+local WIDTH = { HSET = 2, HDEL = 1, ZADD = 2, ZREM = 1, XADD = 2 }
+local BEFORE = { HSET = 0, HDEL = 0, ZADD = 0, ZREM = 0, XADD = 1 }
 
--- Where the groups begin, or why the executions do not allow the write.
+-- Where the groups begin, or why the executions do not allow the write. One
+-- read of all of them costs less than a question for each.
 local function check_executions(keys, args)
   local at = 8
-  for _, wanted in ipairs({ 0, 1 }) do
-    local count = tonumber(args[at])
+  for _, created in ipairs({ true, false }) do
+    local count = number(args[at])
     if not count or at + count > #args then
       return nil, 'SHAPE the list of executions is too short'
     end
-    for place = at + 1, at + count do
-      if redis.call('HEXISTS', keys[2], args[place]) ~= wanted then
-        return nil, (wanted == 0 and 'EXISTS ' or 'MISSING ') .. (place - at)
+    local last = at + count
+    for first = at + 1, last, CHUNK do
+      local found = call('HMGET', keys[2], spread(args, first, least(first + CHUNK - 1, last)))
+      for offset, record in ipairs(found) do
+        if created == (record ~= false) then
+          return nil, (created and 'EXISTS ' or 'MISSING ') .. (first + offset - 1 - at)
+        end
       end
     end
-    at = at + count + 1
+    at = last + 1
   end
   return at
 end
 
 -- Why the groups cannot be written, if they cannot.
 local function check_groups(keys, args, at)
-  while at <= #args do
-    local width, count = WRITES[args[at]], tonumber(args[at + 2])
-    if not width or not keys[tonumber(args[at + 1])] or not count then
+  local size = #args
+  while at <= size do
+    local width, before, count = WIDTH[args[at]], BEFORE[args[at]], number(args[at + 2])
+    if not width or not keys[number(args[at + 1])] or not count then
       return 'SHAPE group at argument ' .. at
     end
-    if count < 1 or count % width ~= 0 or at + 2 + count > #args then
+    -- What stands before the rest would be missing from a second command.
+    local whole = before == 0 or count <= CHUNK
+    if count < before + width or (count - before) % width ~= 0 or at + 2 + count > size or not whole then
       return 'SHAPE length of the group at argument ' .. at
     end
     at = at + 3 + count
@@ -60,25 +70,19 @@ local function check_groups(keys, args, at)
 end
 
 local function write(keys, args, groups)
-  local at = groups
-  while at <= #args do
-    local command, key, count = args[at], keys[tonumber(args[at + 1])], tonumber(args[at + 2])
-    local last = at + 2 + count
-    if command == 'XADD' then
-      for place = at + 3, last, 2 do
-        redis.call('XADD', key, args[place], 'e', args[place + 1])
-      end
-    else
-      for first = at + 3, last, CHUNK do
-        redis.call(command, key, unpack(args, first, math.min(first + CHUNK - 1, last)))
-      end
+  local at, size = groups, #args
+  while at <= size do
+    local command, key, last = args[at], keys[number(args[at + 1])], at + 2 + number(args[at + 2])
+    for first = at + 3, last, CHUNK do
+      call(command, key, spread(args, first, least(first + CHUNK - 1, last)))
     end
     at = last + 1
   end
 end
 
 local function commit(keys, args)
-  local head = redis.call('HMGET', keys[1], 'epoch', 'nonce', 'seq', 'broken', 'time', 'event')
+  find_globals()
+  local head = call('HMGET', keys[1], 'epoch', 'nonce', 'seq', 'broken', 'time', 'event')
   if head[4] then
     return broken(head[4])
   end
@@ -95,13 +99,13 @@ local function commit(keys, args)
   end
   local time = greater(args[5], head[5]) and args[5] or head[5]
   local event = args[7] ~= '' and args[7] or head[6]
-  redis.call('HSET', keys[1], 'seq', args[4], 'time', time, 'event', event)
+  call('HSET', keys[1], 'seq', args[4], 'time', time, 'event', event)
   local done, failure = pcall(write, keys, args, groups)
   if done then
     return 1
   end
   local text = type(failure) == 'table' and failure.err or tostring(failure)
-  redis.call('HSET', keys[1], 'broken', text)
+  call('HSET', keys[1], 'broken', text)
   return redis.error_reply('HALFDONE ' .. text)
 end
 

@@ -5,6 +5,17 @@
 -- is a double and exact only up to 53 bits. Texts are compared for equality
 -- only, since their order depends on the server's locale.
 
+-- What the commit needs of the language and the server. A global is looked up
+-- through several tables each time it is named, and while the library is
+-- loaded there are none: the first call finds them.
+local call, number, spread, least
+
+local function find_globals()
+  if not call then
+    call, number, spread, least = redis.call, tonumber, unpack, math.min
+  end
+end
+
 -- The most arguments one command is given. The language unpacks some 8000.
 local CHUNK = 4000
 
@@ -21,8 +32,13 @@ local function greater_unsigned(one, two)
   return tonumber(string.sub(one, -10)) > tonumber(string.sub(two, -10))
 end
 
--- Whether one decimal number, perhaps negative, is greater than another.
+-- Whether one decimal number, perhaps negative, is greater than another. For
+-- callers that have looked for the globals.
 local function greater(one, two)
+  -- A double is exact up to fifteen digits.
+  if #one < 16 and #two < 16 then
+    return number(one) > number(two)
+  end
   local minus_one, minus_two = string.sub(one, 1, 1) == '-', string.sub(two, 1, 1) == '-'
   if minus_one ~= minus_two then
     return minus_two

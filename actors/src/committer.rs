@@ -1,4 +1,5 @@
-//! The committer: one per node, merging what all partitions have staged.
+//! The committer, merging what its partitions have staged: one per node, or as
+//! many as the store asks for, each with partitions of its own.
 //!
 //! # Failures
 //!

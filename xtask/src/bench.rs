@@ -6,7 +6,7 @@ use crate::failure::{During, Failure, Outcome};
 use crate::workspace::Workspace;
 
 /// Every benchmark, in the order in which `bench all` runs them.
-const NAMES: [&str; 7] = ["throughput", "latency", "idle", "timers", "history", "inbox", "waiting"];
+const NAMES: [&str; 9] = ["throughput", "latency", "idle", "timers", "history", "inbox", "flow", "cancel", "waiting"];
 
 /// Those that measure what not every store has, with the stores that do.
 const NOT_EVERYWHERE: [(&str, &[&str]); 2] = [("inbox", &["sqlite", "postgres"]), ("waiting", &["sqlite"])];

@@ -54,8 +54,8 @@ pub(super) struct Life {
     dispatcher_cell: ActorCell,
     /// Only where there are outside writers.
     inbox_cell: Option<ActorCell>,
-    committer: CommitterHandle,
-    committer_task: tokio::task::AbortHandle,
+    /// Each with partitions of its own.
+    committers: Vec<(CommitterHandle, tokio::task::AbortHandle)>,
     heartbeat: tokio::task::AbortHandle,
     partitions: BTreeMap<u16, ActorCell>,
     node_permits: NodePermits,
@@ -80,16 +80,8 @@ impl Life {
             }
             None => None,
         };
-        let (committer, handle) = Committer::new(args.env.clone(), node, nonce);
-        let task = tokio::spawn(committer.run());
-        let committer_task = task.abort_handle();
-        let watcher = supervisor.clone();
-        tokio::spawn(async move {
-            // Whether it ended, panicked or was aborted: without it nothing
-            // becomes durable.
-            drop(task.await);
-            drop(watcher.cast(NodeMsg::CommitterEnded(node)));
-        });
+        let committers = (0..args.env.backend.committers().max(1)).map(|_| commit(args, supervisor, node, nonce));
+        let committers = committers.collect();
         let heartbeat = heartbeat(args.env.clone(), supervisor.clone(), node);
         args.dispatcher.set(dispatcher.clone());
         Ok(Self {
@@ -98,8 +90,7 @@ impl Life {
             dispatcher,
             dispatcher_cell: actor.get_cell(),
             inbox_cell,
-            committer: handle,
-            committer_task,
+            committers,
             heartbeat,
             partitions: BTreeMap::new(),
             node_permits: NodePermits::new(args.env.options.permits_node),
@@ -126,7 +117,7 @@ impl Life {
             node_lease: args.lease.clone(),
             nonce: self.nonce,
             taken,
-            committer: self.committer.clone(),
+            committer: self.committers[usize::from(partition) % self.committers.len()].0.clone(),
             dispatcher: self.dispatcher.clone(),
             events: args.events.clone(),
         };
@@ -175,8 +166,30 @@ impl Life {
         }
         // A commit under way is let go: its outcome is unknown to those who
         // wait, and the next epoch shuts it out.
-        self.committer_task.abort();
+        for (_, task) in &self.committers {
+            task.abort();
+        }
     }
+}
+
+/// Starts a committer.
+fn commit(
+    args: &NodeArgs,
+    supervisor: &ActorRef<NodeMsg>,
+    node: NodeId,
+    nonce: u64,
+) -> (CommitterHandle, tokio::task::AbortHandle) {
+    let (committer, handle) = Committer::new(args.env.clone(), node, nonce);
+    let task = tokio::spawn(committer.run());
+    let aborted = task.abort_handle();
+    let watcher = supervisor.clone();
+    tokio::spawn(async move {
+        // Whether it ended, panicked or was aborted: without it nothing
+        // becomes durable.
+        drop(task.await);
+        drop(watcher.cast(NodeMsg::CommitterEnded(node)));
+    });
+    (handle, aborted)
 }
 
 fn heartbeat(env: Arc<Env>, supervisor: ActorRef<NodeMsg>, node: NodeId) -> tokio::task::AbortHandle {

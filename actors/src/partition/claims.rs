@@ -10,6 +10,7 @@ use leasehold_core::command::{Claim, ClaimOutcome, ClaimedExecution, CommandSour
 use leasehold_core::ids::{AttemptId, ExecutionId, LeaseId};
 use leasehold_core::index::queue;
 use leasehold_core::record::{BlobKey, BlobKind, Execution, RecordKey};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What became of one candidate.
@@ -249,9 +250,16 @@ impl State {
     /// The best rank of a group and how many are known to be ready. What a
     /// claim under way has chosen is not offered again.
     fn head(&self, group: &ReadyGroup) -> Option<(i64, usize)> {
+        let mut window = self.ready.get(group).map(super::window::Window::iter).into_iter().flatten();
+        let mut waiting = self.reclaimable.get(group).into_iter().flatten().copied();
+        if self.reserved.is_empty() {
+            // A window may hold thousands, and this is asked after every claim.
+            let held = self.ready.get(group).map_or(0, super::window::Window::len);
+            let count = held + self.reclaimable.get(group).map_or(0, BTreeSet::len);
+            let best = window.next().into_iter().chain(waiting.next()).map(|(rank, _)| rank).min();
+            return best.map(|best| (best, count));
+        }
         let free = |(_, id): &(i64, Uuid)| !self.reserved.contains(id);
-        let window = self.ready.get(group).into_iter().flat_map(super::window::Window::iter);
-        let waiting = self.reclaimable.get(group).into_iter().flatten().copied();
         let (mut best, mut count) = (None, 0);
         for (rank, _) in window.filter(free).chain(waiting.filter(free)) {
             best = Some(best.map_or(rank, |best: i64| best.min(rank)));

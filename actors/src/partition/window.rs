@@ -58,7 +58,6 @@ impl<K: Ord + Copy> Window<K> {
     }
 
     /// How many keys are held.
-    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.entries.len()
     }

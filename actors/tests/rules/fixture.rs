@@ -74,6 +74,11 @@ impl Fixture {
         settle().await;
     }
 
+    /// A connection to the store on which nothing goes wrong.
+    pub fn store_view(&self) -> MemoryBackend {
+        MemoryBackend::new(self.store.clone(), self.clock.clone())
+    }
+
     /// Lets seconds pass one by one, so that heartbeats are sent on time.
     pub async fn pass(&self, seconds: u64) {
         for _ in 0..seconds {

@@ -2,6 +2,7 @@
 
 mod commits;
 mod fixture;
+mod flows;
 mod inbox;
 mod leases;
 mod parts;

@@ -59,6 +59,13 @@ pub trait Backend: Send + Sync + 'static {
     /// as a lock file of the same machine does.
     fn exclusive(&self) -> bool;
 
+    /// How many committers of a node may have a batch on its way at the same
+    /// time, each for partitions of its own; at least one. More than one suits
+    /// a store whose parts know nothing of each other: while it applies one
+    /// batch, the next one is built. A store that counts a node's batches has
+    /// one.
+    fn committers(&self) -> usize;
+
     /// Whether the store takes nothing that makes it grow until it has caught
     /// up. Creates are refused meanwhile; what runs may end.
     fn is_full(&self) -> bool;

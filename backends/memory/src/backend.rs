@@ -160,6 +160,10 @@ impl Backend for MemoryBackend {
         self.exclusive
     }
 
+    fn committers(&self) -> usize {
+        1
+    }
+
     fn is_full(&self) -> bool {
         self.faults.is_full()
     }

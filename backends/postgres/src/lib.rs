@@ -209,6 +209,10 @@ impl Backend for PostgresBackend {
         self.exclusive
     }
 
+    fn committers(&self) -> usize {
+        1
+    }
+
     fn is_full(&self) -> bool {
         self.full.load(Relaxed)
     }

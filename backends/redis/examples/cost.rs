@@ -1,6 +1,6 @@
 //! What an execution costs the server: CPU per execution from create to
-//! completion by how many go into one change set, and memory by where it
-//! stands.
+//! completion by how many go into one change set, CPU and log of a drain over
+//! many partitions, and memory by where it stands.
 //!
 //! ```text
 //! cargo xtask services -- cargo run -p leasehold-redis --example cost
@@ -20,6 +20,8 @@ use leasehold_core::ids::ExecutionId;
 use support::{Engine, Node, Raw, Server, engine, engine_with, options};
 
 const EXECUTIONS: usize = 4096;
+const PARTITIONS: u16 = 256;
+const DRAINED: usize = 10_240;
 const PAYLOAD_BYTES: usize = 1024;
 
 /// The sum of some fields of `INFO`.
@@ -81,6 +83,40 @@ async fn cpu(server: Server) {
     }
 }
 
+/// As a node drains: batches of `parts` partitions, of each of which as many
+/// executions are completed as others are claimed.
+async fn drain(server: Server, parts: u16, each: usize) {
+    let all: Vec<u16> = (0..PARTITIONS).collect();
+    let mut engine = engine_with(options(server), 1, &all).await;
+    let mut raw = Raw::of(&engine, 1).await;
+    let ids: Vec<ExecutionId> = (0..DRAINED).map(|at| engine.id((at % all.len()) as u16)).collect();
+    let of = |partition: u16| ids.iter().copied().filter(|id| id.partition() == partition).collect::<Vec<_>>();
+    let waiting: Vec<Vec<ExecutionId>> = all.iter().map(|partition| of(*partition)).collect();
+    for ids in &waiting {
+        create(&mut engine, ids).await;
+    }
+    let turns = waiting.iter().map(Vec::len).max().unwrap_or_default().div_ceil(each) + 1;
+    let before = (cpu_us(&mut raw).await, info(&mut raw, "persistence", &["aof_current_size"]).await);
+    for turn in 0..turns {
+        for group in waiting.chunks(parts.into()) {
+            let mut changes = Vec::new();
+            for ids in group {
+                let claimed = turn.checked_sub(1).and_then(|before| ids.chunks(each).nth(before)).unwrap_or_default();
+                changes.extend(claimed.iter().map(|id| engine.complete(*id)));
+                let next = ids.chunks(each).nth(turn).unwrap_or_default();
+                changes.extend(next.iter().map(|id| engine.claim(*id)));
+            }
+            engine.commit(changes).await;
+        }
+    }
+    let after = (cpu_us(&mut raw).await, info(&mut raw, "persistence", &["aof_current_size"]).await);
+    println!(
+        "{server:?}: drain, {parts} partitions with {each} claimed and completed in each: {:.1} us, {:.0} bytes of log",
+        (after.0 - before.0) / DRAINED as f64,
+        (after.1 - before.1) / DRAINED as f64,
+    );
+}
+
 async fn bytes(server: Server) {
     let all: Vec<u16> = (0..16).collect();
     let mut engine = engine_with(options(server), 1, &all).await;
@@ -115,6 +151,9 @@ async fn bytes(server: Server) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     for server in [Server::Redis, Server::Valkey] {
+        for (parts, each) in [(5, 1), (5, 2), (16, 4)] {
+            drain(server, parts, each).await;
+        }
         cpu(server).await;
         bytes(server).await;
     }

@@ -9,8 +9,8 @@
 use leasehold_backend::{ReadyGroup, StoreError, StoreResult};
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::ids::LaneId;
-use leasehold_core::index::{IndexEntries, Queue};
-use leasehold_core::record::{AttemptKey, BlobKey, BlobKind, IdempotencyKey, KeptKind, RecordKey};
+use leasehold_core::index::{self, Queue};
+use leasehold_core::record::{AttemptKey, BlobKey, BlobKind, Execution, IdempotencyKey, KeptKind, RecordKey};
 use leasehold_core::time::TimestampMs;
 use uuid::Uuid;
 
@@ -216,19 +216,18 @@ pub(crate) fn entry(member: &[u8]) -> Option<Entry> {
     }
 }
 
-/// The members of the index that an execution has.
-pub(crate) fn members(entries: &IndexEntries, id: Uuid) -> Vec<Vec<u8>> {
-    let mut members = Vec::with_capacity(2);
-    match &entries.queue {
+/// The members of the index that an execution has: where it stands, and its
+/// timer.
+pub(crate) fn members(execution: &Execution, id: Uuid) -> [Option<Vec<u8>>; 2] {
+    let place = match index::queue(execution) {
         Queue::Ready { rank } => {
-            members.push(ready_member(&group_name(&entries.lane_id, &entries.requirements), *rank, id));
+            Some(ready_member(&group_name(&execution.lane_id, &execution.spec.requirements), rank, id))
         }
-        Queue::Active { .. } => members.push(active_member(id)),
+        Queue::Active { .. } => Some(active_member(id)),
         // Nothing scans the other queues; the record says where it stands.
-        Queue::Delayed { .. } | Queue::Blocked { .. } | Queue::Suspended | Queue::Terminal { .. } => {}
-    }
-    members.extend(entries.due_at.map(|at| due_member(at, id)));
-    members
+        Queue::Delayed { .. } | Queue::Blocked { .. } | Queue::Suspended | Queue::Terminal { .. } => None,
+    };
+    [place, index::next_due(execution).map(|(at, _)| due_member(at, id))]
 }
 
 /// A part of the index to be read.

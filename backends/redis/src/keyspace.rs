@@ -71,7 +71,7 @@ impl Name {
             Self::Of(Kind::Ids) => "uuids of all executions",
             Self::Of(Kind::Index) => "what is ready, active or due",
             Self::Of(Kind::Blob) => "uuid and kind to payload or result",
-            Self::Of(Kind::Event) => "events",
+            Self::Of(Kind::Event) => "events of one commit",
             Self::Of(Kind::Attempt) => "uuid and index to attempt that another followed",
             Self::Of(Kind::Attempts) => "uuids and indexes of those",
             Self::Of(Kind::Idempotency) => "namespace and key to what it stands for",

@@ -23,7 +23,7 @@
 //! | `P:{pN}:ids` | sorted set | uuids of all executions | `commit` |
 //! | `P:{pN}:index` | sorted set | `r` lane 0 requirements 0 rank uuid: ready; `a` uuid: active; `d` time uuid: timer | `commit` |
 //! | `P:{pN}:blob` | hash | uuid and `p` or `r` → payload or large result | `commit` |
-//! | `P:{pN}:event` | stream | id epoch-number, field `e`: event | `commit` |
+//! | `P:{pN}:event` | stream | id epoch-number of the last event, field `e` repeated: the events of a commit, up to 64 | `commit` |
 //! | `P:{pN}:attempt`, `attempts` | hash, sorted set | uuid index → attempt that another followed; the names | `commit` |
 //! | `P:{pN}:idempotency` | hash | namespace and key → what it stands for | `commit` |
 //! | `P:{pN}:lane`, `lanes` | hash, sorted set | name → lane; the names | `commit` |
@@ -219,6 +219,13 @@ impl Backend for RedisBackend {
 
     fn exclusive(&self) -> bool {
         self.options.exclusive
+    }
+
+    fn committers(&self) -> usize {
+        // While the server executes one batch, the other is built or taken
+        // apart. A wait for the disk or for replicas holds up the connection
+        // and with it the second batch, which would only be shorter for it.
+        if self.options.durability == Durability::Acknowledged { 2 } else { 1 }
     }
 
     fn is_full(&self) -> bool {

@@ -9,7 +9,7 @@
 use std::sync::LazyLock;
 
 /// The library's version.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// A function of the library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) enum Function {
     Load,
     /// Reads a window with its records.
     Scan,
+    /// Reads a page of events.
+    Events,
     /// Lists groups of ready executions.
     Groups,
     /// Finds the index entries of one execution.
@@ -50,6 +52,7 @@ impl Function {
             Self::Bury => "bury",
             Self::Load => "load",
             Self::Scan => "scan",
+            Self::Events => "events",
             Self::Groups => "groups",
             Self::Find => "find",
             Self::Setup => "setup",
@@ -58,12 +61,17 @@ impl Function {
 
     /// A call, without keys and arguments.
     pub(crate) fn call(self, keys: &[&[u8]]) -> redis::Cmd {
-        let mut command = redis::cmd("FCALL");
-        command.arg(format!("{}_{}", name(), self.name())).arg(keys.len());
+        let mut command = redis::Cmd::new();
+        self.begin(&mut command, keys.len());
         for key in keys {
             command.arg(*key);
         }
         command
+    }
+
+    /// Begins a call; the keys and the arguments follow.
+    pub(crate) fn begin(self, command: &mut redis::Cmd, keys: usize) {
+        command.arg("FCALL").arg(format!("{}_{}", name(), self.name())).arg(keys);
     }
 }
 
@@ -77,7 +85,7 @@ pub(crate) fn name() -> &'static str {
 }
 
 /// The files, in the order in which they build on each other.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     include_str!("../../../lua/library.lua"),
     include_str!("../../../lua/commit.lua"),
     include_str!("../../../lua/commit_finishing.lua"),
@@ -87,6 +95,7 @@ const FILES: [&str; 12] = [
     include_str!("../../../lua/bury.lua"),
     include_str!("../../../lua/load.lua"),
     include_str!("../../../lua/scan.lua"),
+    include_str!("../../../lua/events.lua"),
     include_str!("../../../lua/groups.lua"),
     include_str!("../../../lua/find.lua"),
     include_str!("../../../lua/setup.lua"),
@@ -111,7 +120,7 @@ mod tests {
     #[test]
     fn a_library_that_changes_takes_the_next_number() {
         let sum = fnv1a64(FILES.join("\n").as_bytes());
-        assert_eq!((VERSION, format!("{sum:016x}").as_str()), (1, "d9a37be0b7dbaece"));
+        assert_eq!((VERSION, format!("{sum:016x}").as_str()), (2, "b557c3897e69042b"));
     }
 
     #[test]
@@ -125,6 +134,7 @@ mod tests {
             Function::Bury,
             Function::Load,
             Function::Scan,
+            Function::Events,
             Function::Groups,
             Function::Find,
             Function::Setup,

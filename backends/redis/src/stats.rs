@@ -13,7 +13,7 @@ pub struct Stats {
     pub commits: u64,
     /// Partitions' change sets applied.
     pub parts: u64,
-    /// Records, blobs and events those wrote or deleted.
+    /// Records, blobs and entries of events those wrote or deleted.
     pub keys_written: u64,
     /// Members those added to or removed from sorted sets.
     pub index_entries_written: u64,

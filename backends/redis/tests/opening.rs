@@ -115,7 +115,7 @@ async fn functions_that_were_flushed_are_loaded_again_and_no_call_is_lost(server
     for partition in 0..8 {
         let loads = engine.store.stats().libraries_loaded;
         let mut raw = Raw::of(&engine, partition).await;
-        raw.run::<()>(redis::cmd("FUNCTION").arg("DELETE").arg("leasehold_v1")).await;
+        raw.run::<()>(redis::cmd("FUNCTION").arg("DELETE").arg("leasehold_v2")).await;
         let ids = engine.created([partition, (partition + 1) % 8]).await;
         for id in ids {
             let queue = engine.store.stored_index(id).await.unwrap().unwrap().queue;

@@ -26,6 +26,7 @@ mod binds;
 mod errors;
 #[cfg(test)]
 mod failures;
+mod flush;
 pub mod inbox;
 mod inspect;
 mod lock;
@@ -195,6 +196,10 @@ impl Backend for SqliteBackend {
 
     fn exclusive(&self) -> bool {
         true
+    }
+
+    fn committers(&self) -> usize {
+        1
     }
 
     fn is_full(&self) -> bool {

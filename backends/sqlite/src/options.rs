@@ -28,7 +28,9 @@ pub struct SqliteOptions {
     pub writer_cache_kib: u32,
     /// Page cache of each reading connection, in KiB.
     pub reader_cache_kib: u32,
-    /// After about how many pages the log is copied into the database file.
+    /// After about how many pages the log is copied into the database file. A
+    /// longer log costs less in all; it takes as much room beside the database
+    /// and is read when the store is opened after a crash.
     pub checkpoint_pages: u32,
     /// The size of the log beyond which the store tries to copy it into the
     /// database after a commit, and [`SqliteBackend::is_wal_over_limit`] tells
@@ -50,7 +52,7 @@ impl SqliteOptions {
             readers: 4,
             writer_cache_kib: 16 * 1024,
             reader_cache_kib: 8 * 1024,
-            checkpoint_pages: 8000,
+            checkpoint_pages: 32_000,
             wal_limit_bytes: 1 << 30,
             busy_timeout: Duration::from_secs(5),
         }

@@ -1,12 +1,16 @@
 //! The log: copying it into the database, and its size.
 //!
 //! A commit that copied the log on its way would keep everything behind it
-//! waiting. So a connection of its own does that beside the commits, every
-//! so many rows, and goes on until little is left. Each time it copies little:
-//! commits wait at the disk behind what it writes. Once the log is long the
-//! rest is copied between two commits, so that the next one finds the log
-//! copied whole and starts it over. SQLite's own copying inside a commit stays
-//! on, far behind, for the case that all of this fails.
+//! waiting. So once the log is long a connection of its own copies it beside
+//! the commits. What it writes lies all over the database file, and the syncs
+//! of commits wait at the disk behind it; so the file is written out piece by
+//! piece, too, before the next pass copies what has come meanwhile. Each pass
+//! finds less. The last rest is copied between two commits, so that the next
+//! one finds the log copied whole and starts it over. SQLite's own copying
+//! inside a commit stays on, far behind, for the case that all of this fails.
+//!
+//! A page that many commits change is written to the database once per
+//! copying: the longer the log, the less is written in all.
 //!
 //! A reader that stays keeps the log from starting over, and it grows. Beyond
 //! the limit the store tries after a commit, at most once a second, to copy
@@ -15,6 +19,7 @@
 
 use crate::SqliteBackend;
 use crate::errors;
+use crate::flush::Flusher;
 use crate::read::Column;
 use crate::writer::Writer;
 use leasehold_backend::StoreResult;
@@ -34,15 +39,17 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// What may be left for the copying between two commits, in pages.
 const REST_PAGES: i64 = 200;
 
-/// Passes beside the commits before the rest is copied, however much it is:
-/// commits that write faster than a pass copies must not run ahead for ever.
-const PASSES_MAX: u32 = 4;
+/// In about how many pieces the file is written out after each pass. More of
+/// them hold a commit up less and take longer, so that more is left to the next
+/// pass; the later ones have little to write.
+const PIECES: [usize; 3] = [24, 6, 2];
 
 /// Pages a written row costs, about: its own and its share of the indexes.
 const PAGES_PER_ROW: u64 = 2;
 
-/// Copyings beside the commits until the log is long enough to start over.
-const SHARES: u32 = 8;
+/// Pages a commit costs beside those of its rows, about: the head, and the
+/// first page of each index.
+const PAGES_PER_COMMIT: u64 = 4;
 
 /// Nobody copies.
 const IDLE: u8 = 0;
@@ -56,11 +63,10 @@ const REST: u8 = 2;
 pub(crate) struct Wal {
     path: PathBuf,
     limit_bytes: u64,
-    /// Rows between two copyings.
-    every_rows: u64,
-    /// Pages of a log that is to start over.
-    long_pages: i64,
-    rows: AtomicU64,
+    /// Pages of a log that is to be copied, and to start over.
+    long_pages: u64,
+    /// Pages written since it was copied last, about.
+    pages: AtomicU64,
     stage: Arc<AtomicU8>,
     copier: Arc<Copier>,
     retry_at: Mutex<Option<Duration>>,
@@ -72,6 +78,7 @@ pub(crate) struct Wal {
 struct Copier {
     options: SqliteConnectOptions,
     connection: tokio::sync::Mutex<Option<SqliteConnection>>,
+    flusher: Arc<Flusher>,
 }
 
 impl Wal {
@@ -86,11 +93,14 @@ impl Wal {
         Self {
             path: name.into(),
             limit_bytes,
-            every_rows: (u64::from(checkpoint_pages / SHARES) / PAGES_PER_ROW).max(1),
-            long_pages: i64::from(checkpoint_pages),
-            rows: AtomicU64::new(0),
+            long_pages: u64::from(checkpoint_pages),
+            pages: AtomicU64::new(0),
             stage: Arc::new(AtomicU8::new(IDLE)),
-            copier: Arc::new(Copier { options: copying, connection: tokio::sync::Mutex::default() }),
+            copier: Arc::new(Copier {
+                options: copying,
+                connection: tokio::sync::Mutex::default(),
+                flusher: Arc::new(Flusher::of(database)),
+            }),
             retry_at: Mutex::default(),
             over: AtomicBool::new(false),
         }
@@ -108,20 +118,18 @@ impl Wal {
     /// Looks after the log once a commit of so many rows is over. Failing to
     /// empty it is no failure of the commit.
     pub(crate) async fn check(&self, store: &SqliteBackend, writer: &mut Writer, rows: u64) {
+        let pages = rows * PAGES_PER_ROW + PAGES_PER_COMMIT;
+        let pages = self.pages.fetch_add(pages, Relaxed) + pages;
         match self.stage.load(Relaxed) {
-            IDLE if self.rows.fetch_add(rows, Relaxed) + rows >= self.every_rows => {
-                self.rows.store(0, Relaxed);
+            IDLE if pages >= self.long_pages => {
+                self.pages.store(0, Relaxed);
                 self.stage.store(BESIDE, Relaxed);
-                let (copier, stage, long) = (Arc::clone(&self.copier), Arc::clone(&self.stage), self.long_pages);
+                let (copier, stage) = (Arc::clone(&self.copier), Arc::clone(&self.stage));
                 tokio::spawn(async move {
-                    let is_long = match copier.run().await {
-                        Ok(frames) => frames >= long,
-                        Err(error) => {
-                            tracing::warn!(%error, "the log could not be copied beside the commits");
-                            true
-                        }
-                    };
-                    stage.store(if is_long { REST } else { IDLE }, Relaxed);
+                    if let Err(error) = copier.run().await {
+                        tracing::warn!(%error, "the log could not be copied beside the commits");
+                    }
+                    stage.store(REST, Relaxed);
                 });
             }
             REST => {
@@ -168,25 +176,31 @@ impl Wal {
 }
 
 impl Copier {
-    /// Copies beside the commits until little is left; how many pages the log
-    /// has.
-    async fn run(&self) -> StoreResult<i64> {
+    /// Copies beside the commits until little is left.
+    async fn run(&self) -> StoreResult<()> {
         let mut slot = self.connection.lock().await;
         let mut connection = match slot.take() {
             Some(connection) => connection,
             None => self.options.connect().await.map_err(errors::of_read)?,
         };
-        let mut pages = 0;
-        for _ in 0..PASSES_MAX {
+        let mut before = 0;
+        for pieces in PIECES {
             let row = connection.fetch_one(COPY).await.map_err(errors::of_read)?;
-            let (frames, copied) = progress(&row);
-            pages = frames;
-            if frames - copied <= REST_PAGES {
+            let (_, copied) = progress(&row);
+            let flusher = Arc::clone(&self.flusher);
+            match tokio::task::spawn_blocking(move || flusher.flush(pieces)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "the database could not be written out in pieces"),
+                Err(error) => tracing::warn!(%error, "writing the database out in pieces broke off"),
+            }
+            // How much has come during a pass is seen by what the next one finds.
+            if copied - before <= REST_PAGES {
                 break;
             }
+            before = copied;
         }
         *slot = Some(connection);
-        Ok(pages)
+        Ok(())
     }
 }
 

@@ -74,6 +74,23 @@ async fn a_log_beyond_its_limit_starts_over_with_the_next_commits() {
 }
 
 #[tokio::test]
+async fn a_long_log_is_copied_beside_the_commits_and_starts_over() {
+    let folder = tempdir().unwrap();
+    let mut options = options(&folder);
+    options.checkpoint_pages = 1000;
+    let mut engine = engine_with(options, 1, &[1]).await;
+    let log = folder.path().join("store.db-wal");
+    for _ in 0..100 {
+        engine.created([1; 20]).await;
+        // A commit would copy the log itself at four times as many.
+        assert!(engine.store.wal_bytes() < 4000 * 4096, "{}", engine.store.wal_bytes());
+    }
+    // SQLite counts in the log's header how often it has started over.
+    let header = std::fs::read(log).unwrap();
+    assert_ne!(header[12..16], [0; 4]);
+}
+
+#[tokio::test]
 async fn a_log_that_a_reader_holds_is_over_its_limit_until_the_reader_ends() {
     let folder = tempdir().unwrap();
     let mut options = options(&folder);

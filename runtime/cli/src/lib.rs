@@ -9,37 +9,50 @@
 //! everything else goes to the standard error output. A refusal ends with exit
 //! code 1 and is shown as the server put it; wrong usage ends with 2.
 
+mod approve;
 mod cancel;
 mod connection;
 mod demo;
 pub mod doctor;
 mod error;
+mod flow;
 pub mod http_client;
 mod inspect;
+mod keys;
 mod list;
 mod migrate;
 pub mod output;
+mod partitions;
 mod payload;
 mod priority;
 mod replay;
 mod serve;
+mod signal;
 mod submit;
 mod table;
 mod time;
+mod waits;
 
+pub use approve::ApproveArgs;
 pub use cancel::CancelArgs;
 pub use connection::{Connection, DEFAULT_URL};
 pub use demo::{DemoArgs, DemoWorkerArgs};
 pub use doctor::DoctorArgs;
 pub use error::CliError;
+pub use flow::FlowArgs;
 pub use inspect::InspectArgs;
+pub use keys::{KeysArgs, RotateKeyArgs, SeedKeyArgs};
 pub use list::ListArgs;
 pub use migrate::MigrateArgs;
 pub use priority::PriorityArgs;
 pub use replay::ReplayArgs;
 pub use serve::ServeArgs;
+pub use signal::SignalArgs;
 pub use submit::SubmitArgs;
 pub use table::Table;
+pub use waits::{
+    CloseWaitpointArgs, ExpireSuspensionArgs, ResumeArgs, SuspendedArgs, WaitpointTokenArgs, WaitpointsArgs,
+};
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -87,6 +100,32 @@ pub enum ClientCommand {
     Replay(ReplayArgs),
     /// Move a waiting execution within its queue.
     Priority(PriorityArgs),
+    /// Submit, show, list and cancel flows, and build them step by step.
+    Flow(FlowArgs),
+    /// Send a signal to a waitpoint.
+    Signal(SignalArgs),
+    /// Approve what an execution waits for.
+    Approve(ApproveArgs),
+    /// Reject what an execution waits for.
+    Reject(ApproveArgs),
+    /// Let a suspended execution go on, whatever it waits for.
+    Resume(ResumeArgs),
+    /// Show where an execution takes signals.
+    Waitpoints(WaitpointsArgs),
+    /// Print the token of a waitpoint.
+    WaitpointToken(WaitpointTokenArgs),
+    /// Give up a pending waitpoint.
+    CloseWaitpoint(CloseWaitpointArgs),
+    /// List suspended executions.
+    Suspended(SuspendedArgs),
+    /// Let the deadline of a suspension act, if it is reached.
+    ExpireSuspension(ExpireSuspensionArgs),
+    /// Make another key mint waitpoint tokens.
+    RotateKey(RotateKeyArgs),
+    /// Install the first key that mints waitpoint tokens.
+    SeedKey(SeedKeyArgs),
+    /// Show which keys mint and verify waitpoint tokens.
+    Keys(KeysArgs),
 }
 
 impl ClientCommand {
@@ -98,6 +137,18 @@ impl ClientCommand {
             Self::Cancel(args) => &args.connection,
             Self::Replay(args) => &args.connection,
             Self::Priority(args) => &args.connection,
+            Self::Flow(args) => args.connection(),
+            Self::Approve(args) | Self::Reject(args) => &args.connection,
+            Self::Signal(args) => &args.connection,
+            Self::Resume(args) => &args.connection,
+            Self::Waitpoints(args) => &args.connection,
+            Self::WaitpointToken(args) => &args.connection,
+            Self::CloseWaitpoint(args) => &args.connection,
+            Self::Suspended(args) => &args.connection,
+            Self::ExpireSuspension(args) => &args.connection,
+            Self::RotateKey(args) => &args.connection,
+            Self::SeedKey(args) => &args.connection,
+            Self::Keys(args) => &args.connection,
         }
     }
 }
@@ -112,6 +163,19 @@ pub async fn run(command: ClientCommand) -> ExitCode {
         ClientCommand::Cancel(args) => args.run().await,
         ClientCommand::Replay(args) => args.run().await,
         ClientCommand::Priority(args) => args.run().await,
+        ClientCommand::Approve(args) => args.run("approved").await,
+        ClientCommand::Reject(args) => args.run("rejected").await,
+        ClientCommand::Flow(args) => args.run().await,
+        ClientCommand::Signal(args) => args.run().await,
+        ClientCommand::Resume(args) => args.run().await,
+        ClientCommand::Waitpoints(args) => args.run().await,
+        ClientCommand::WaitpointToken(args) => args.run().await,
+        ClientCommand::CloseWaitpoint(args) => args.run().await,
+        ClientCommand::Suspended(args) => args.run().await,
+        ClientCommand::ExpireSuspension(args) => args.run().await,
+        ClientCommand::RotateKey(args) => args.run().await,
+        ClientCommand::SeedKey(args) => args.run().await,
+        ClientCommand::Keys(args) => args.run().await,
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -50,7 +50,7 @@ pub enum Which {
     One(u16),
 }
 
-fn parse_partition(text: &str) -> Result<Which, String> {
+pub(crate) fn parse_partition(text: &str) -> Result<Which, String> {
     if text == "all" {
         return Ok(Which::All);
     }
@@ -130,7 +130,7 @@ impl ListArgs {
     }
 }
 
-fn is_refused_argument(error: &CliError) -> bool {
+pub(crate) fn is_refused_argument(error: &CliError) -> bool {
     let CliError::Client(error) = error else { return false };
     error.refusal().is_some_and(|refusal| refusal.status == StatusCode::BAD_REQUEST)
 }

@@ -14,8 +14,7 @@ use std::path::Path;
 pub(crate) fn read(text: Option<&str>, file: Option<&Path>) -> Result<Bytes, CliError> {
     let bytes = match (text, file) {
         (Some(text), _) => text.as_bytes().to_vec(),
-        (None, Some(path)) if path == Path::new("-") => bounded(std::io::stdin().lock(), path)?,
-        (None, Some(path)) => bounded(File::open(path).map_err(|source| unreadable(path, source))?, path)?,
+        (None, Some(path)) => file_bytes(path, PAYLOAD_BYTES_MAX)?,
         (None, None) => Vec::new(),
     };
     if bytes.len() > PAYLOAD_BYTES_MAX {
@@ -24,10 +23,18 @@ pub(crate) fn read(text: Option<&str>, file: Option<&Path>) -> Result<Bytes, Cli
     Ok(bytes.into())
 }
 
-/// All of it, or just more than is allowed.
-fn bounded(from: impl Read, path: &Path) -> Result<Vec<u8>, CliError> {
+/// The bytes of a file, or of the standard input for `-`: all of them, or just
+/// more than `max`.
+pub(crate) fn file_bytes(path: &Path, max: usize) -> Result<Vec<u8>, CliError> {
+    if path == Path::new("-") {
+        return bounded(std::io::stdin().lock(), path, max);
+    }
+    bounded(File::open(path).map_err(|source| unreadable(path, source))?, path, max)
+}
+
+fn bounded(from: impl Read, path: &Path, max: usize) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    from.take(PAYLOAD_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(|source| unreadable(path, source))?;
+    from.take(max as u64 + 1).read_to_end(&mut bytes).map_err(|source| unreadable(path, source))?;
     Ok(bytes)
 }
 

@@ -75,13 +75,24 @@ const fn config() -> impl bincode::config::Config {
 /// the size limit does.
 pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, EngineError> {
     let mut bytes = Vec::with_capacity(512);
+    encode_into(value, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Encodes a record behind what `bytes` holds, for those who write many.
+///
+/// # Errors
+///
+/// As [`encode`]; what was appended until then stays.
+pub fn encode_into<T: Stored>(value: &T, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
+    let begin = bytes.len();
     bytes.push(RECORD_VERSION);
-    bincode::encode_into_std_write(value, &mut bytes, config())
+    bincode::encode_into_std_write(value, bytes, config())
         .map_err(|error| EngineError::corruption(T::KIND, "record", &error.to_string()))?;
-    if bytes.len() > RECORD_BYTES_MAX {
+    if bytes.len() - begin > RECORD_BYTES_MAX {
         return Err(EngineError::corruption(T::KIND, "record", "larger than the limit"));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Decodes a record.

@@ -20,6 +20,9 @@ use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// Something that must be in memory before a decision can be made.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
@@ -189,6 +192,11 @@ impl<'a> View<'a> {
         }
         let old = self.source.find(&key).flatten();
         self.push(key, old, new);
+    }
+
+    /// Stages a record that other records prove to be new.
+    pub(crate) fn put_new(&mut self, record: Record) {
+        self.set_proven(record.key(), Some(record));
     }
 
     /// Stages the change of a record that is derived from another one, whose

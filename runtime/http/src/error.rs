@@ -20,7 +20,7 @@ use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use leasehold_core::error::{ContentionKind, EngineError, NotActive, StateKind, ValidationKind};
+use leasehold_core::error::{ConflictKind, ContentionKind, EngineError, NotActive, StateKind, ValidationKind};
 use leasehold_core::ids::{AttemptId, LeaseEpoch};
 use leasehold_core::state::{LifecyclePhase, TerminalOutcome};
 use serde::Serialize;
@@ -214,6 +214,7 @@ fn name(error: &EngineError, status: StatusCode) -> String {
             format!("{code}: {detail}")
         }
         EngineError::State { kind } => state_name(*kind).to_owned(),
+        EngineError::Conflict { kind: ConflictKind::AlreadyMemberOfDifferentFlow(_) } => "conflict".to_owned(),
         other if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => other.to_string(),
         other => other.code().to_owned(),
     }

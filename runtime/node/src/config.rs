@@ -106,6 +106,7 @@ pub struct Http {
     pub token: Token,
     pub allow_insecure: bool,
     pub cors_origins: Vec<String>,
+    pub hmac_grace_ms: u64,
     pub limits: Limits,
 }
 
@@ -116,6 +117,8 @@ pub struct Limits {
     pub create_bytes: NonZeroU32,
     pub bulk_bytes: NonZeroU32,
     pub complete_bytes: NonZeroU32,
+    pub signal_bytes: NonZeroU32,
+    pub flow_bytes: NonZeroU32,
     pub other_bytes: NonZeroU32,
 }
 
@@ -222,6 +225,7 @@ impl Default for Http {
             token: Token::default(),
             allow_insecure: false,
             cors_origins: Vec::new(),
+            hmac_grace_ms: 86_400_000,
             limits: Limits::default(),
         }
     }
@@ -233,6 +237,8 @@ impl Default for Limits {
             create_bytes: of(3 << 19),
             bulk_bytes: of(32 << 20),
             complete_bytes: of(3 << 19),
+            signal_bytes: of(1 << 18),
+            flow_bytes: of(32 << 20),
             other_bytes: of(1 << 16),
         }
     }

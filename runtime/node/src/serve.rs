@@ -102,6 +102,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
         token,
         cors,
         limits: limits(&config.http),
+        hmac_grace_ms: config.http.hmac_grace_ms,
         health: health_check(node.engine().clone()),
         ..HttpOptions::new(partitions(&config), Arc::new(SystemEntropy::default()))
     };
@@ -177,6 +178,8 @@ fn limits(http: &Http) -> BodyLimits {
         create: size(http.limits.create_bytes),
         bulk: size(http.limits.bulk_bytes),
         complete: size(http.limits.complete_bytes),
+        signal: size(http.limits.signal_bytes),
+        flow: size(http.limits.flow_bytes),
         other: size(http.limits.other_bytes),
     }
 }

@@ -2,13 +2,24 @@
 
 use crate::case::Case;
 use leasehold_contract::{
-    AdmissionBlock, BlockExecution, ChangePriority, ClaimPolicy, EngineError, EngineResult, ExpireExecution,
-    ExpirePhase, FailureReason, ListExpiredLeases, MarkLeaseExpired, PollTasks, PromoteDelayed, ResumeGrant,
-    ResumeToken, SetExecutionTag, UnblockExecution,
+    AdmissionBlock, ApplyDependencyToChild, BlockExecution, CancelFlow, CancelFlowHeader, CancelWait, ChangePriority,
+    ClaimPolicy, CloseWaitpoint, DeliverApprovalSignal, DeliverSignal, EdgeDirection, EngineError, EngineResult,
+    ExpireExecution, ExpirePhase, FailureReason, FlowSpec, GiveUp, ListExpiredLeases, ListPendingWaitpoints,
+    MarkLeaseExpired, PollTasks, PromoteDelayed, ResolveDependency, ResumeExecution, ResumeGrant, ResumeToken,
+    RotateHmacSecret, SecretHex, SeedHmacSecret, SetEdgeGroupPolicy, SetExecutionTag, SetFlowTag, StageDependencyEdge,
+    SuspendArgs, UnblockExecution,
 };
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::capability::CapabilitySet;
-use leasehold_core::ids::{ExecutionId, LaneId, WorkerId, WorkerInstanceId};
+use leasehold_core::flow::{PolicySpec, SUCCESS_ONLY};
+use leasehold_core::ids::{
+    EdgeId, ExecutionId, FlowId, LaneId, Namespace, SignalId, SuspensionId, WaitpointId, WorkerId, WorkerInstanceId,
+};
+use leasehold_core::record::flow::CancellationPolicy;
+use leasehold_core::record::{ResumeTrigger, SuspensionReason};
+use leasehold_core::state::TerminalOutcome;
+use leasehold_core::suspension::{ResumeCondition, SignalMatcher, WaitpointBinding};
+use leasehold_core::token::WaitpointToken;
 use leasehold_tests::harness::act::{cancellation, completion, failure, renewal, replay, revocation};
 use leasehold_tests::harness::{INSTANCE, LANE, TTL_MS, WORKER};
 use std::collections::BTreeMap;
@@ -95,6 +106,136 @@ async fn leases(case: &Case, id: ExecutionId, called: &mut Called) {
     );
 }
 
+async fn suspension(case: &Case, id: ExecutionId, called: &mut Called) {
+    let (held, fenced) = (case.leased().await, case.leased().await);
+    let home = id.home();
+    let waitpoint_id = WaitpointId::new();
+    let condition = || ResumeCondition::Single { waitpoint_key: "k".to_owned(), matcher: SignalMatcher::Wildcard };
+    let suspend = |waitpoint_id| {
+        let waitpoint = WaitpointBinding::Fresh { waitpoint_id, waitpoint_key: "k".to_owned() };
+        SuspendArgs::new(SuspensionId::new(), waitpoint, condition(), SuspensionReason::WaitingForSignal, case.now())
+    };
+    let signal = DeliverSignal {
+        execution_id: id,
+        waitpoint_id,
+        signal_id: SignalId::new(),
+        signal_name: "go".to_owned(),
+        signal_category: String::new(),
+        source_type: String::new(),
+        source_identity: String::new(),
+        payload: None,
+        payload_encoding: String::new(),
+        correlation_id: None,
+        idempotency_key: None,
+        target_scope: String::new(),
+        created_at: None,
+        dedup_ttl_ms: 0,
+        resume_delay_ms: 0,
+        max_signals_per_execution: 0,
+        waitpoint_token: WaitpointToken::new(""),
+    };
+    let approval = DeliverApprovalSignal {
+        execution_id: id,
+        lane_id: LaneId::new(LANE),
+        waitpoint_id,
+        signal_id: SignalId::new(),
+        signal_name: "approved".to_owned(),
+        idempotency_suffix: String::new(),
+        signal_dedup_ttl_ms: 0,
+        max_signals_per_execution: 0,
+    };
+    let resume = ResumeExecution { execution_id: id, trigger: ResumeTrigger::Operator, resume_delay_ms: 0 };
+    let key = || SecretHex::new("ab".repeat(32));
+    let rotate = RotateHmacSecret { new_kid: "k2".to_owned(), new_secret_hex: key(), grace_ms: 1 };
+    call!(
+        called,
+        case.engine,
+        create_waitpoint(&held.handle, "k".to_owned(), 1),
+        suspend(&held.handle, suspend(waitpoint_id)),
+        suspend_by_triple(fenced.execution.execution_id, fenced.execution.fence().into(), suspend(WaitpointId::new())),
+        observe_signals(&held.handle),
+        deliver_signal(signal),
+        deliver_approval_signal(approval),
+        resume_execution(resume),
+        read_waitpoint_token(home, waitpoint_id),
+        list_pending_waitpoints(ListPendingWaitpoints { execution_id: id, after: None, limit: None }),
+        list_suspended(home, None, 1),
+        close_waitpoint(CloseWaitpoint { execution_id: id, waitpoint_id, because: GiveUp::Abandonment }),
+        expire_suspension(id),
+        seed_waitpoint_hmac_secret(SeedHmacSecret { kid: "k1".to_owned(), secret_hex: key() }),
+        rotate_waitpoint_hmac_secret_all(rotate),
+        list_waitpoint_hmac_kids(home),
+    );
+}
+
+async fn flows(case: &Case, id: ExecutionId, called: &mut Called) {
+    let flow_id = FlowId::new();
+    let edge_id = EdgeId::new();
+    let namespace = Namespace::new("tenant");
+    let spec = FlowSpec {
+        flow_id: FlowId::new(),
+        flow_kind: "kind".to_owned(),
+        namespace: namespace.clone(),
+        nodes: Vec::new(),
+        edges: Vec::new(),
+    };
+    let stage = StageDependencyEdge {
+        flow_id,
+        edge_id,
+        upstream_execution_id: id,
+        downstream_execution_id: id,
+        dependency_kind: SUCCESS_ONLY.to_owned(),
+        data_passing_ref: None,
+        expected_graph_revision: 0,
+    };
+    let apply = ApplyDependencyToChild {
+        flow_id,
+        edge_id,
+        downstream_execution_id: id,
+        upstream_execution_id: id,
+        graph_revision: 0,
+        dependency_kind: SUCCESS_ONLY.to_owned(),
+        data_passing_ref: None,
+    };
+    let policy = PolicySpec { kind: "all_of".to_owned(), on_satisfied: None, k: None };
+    let set = SetEdgeGroupPolicy { flow_id, downstream_execution_id: id, policy };
+    let resolve = ResolveDependency {
+        flow_id,
+        edge_id,
+        downstream_execution_id: id,
+        upstream_execution_id: id,
+        upstream_outcome: TerminalOutcome::Success,
+    };
+    let (cancellation_policy, reason) = (CancellationPolicy::FlowOnly, String::new);
+    call!(
+        called,
+        case.engine,
+        create_flow(flow_id, "kind".to_owned(), namespace),
+        submit_flow(spec),
+        add_execution_to_flow(flow_id, id),
+        stage_dependency_edge(stage),
+        apply_dependency_to_child(apply),
+        set_edge_group_policy(set),
+        resolve_dependency(resolve),
+        cascade_completion(id, None),
+        evaluate_flow_eligibility(id),
+        cancel_flow(CancelFlow { flow_id, reason: reason(), cancellation_policy }, CancelWait::NoWait),
+        cancel_flow_header(CancelFlowHeader { flow_id, reason: reason(), cancellation_policy, grace_ms: 0 }),
+        ack_cancel_member(flow_id, id),
+        drain_sibling_cancel_group(flow_id, id),
+        reconcile_sibling_cancel_group(flow_id, id),
+        project_flow_summary(flow_id),
+        describe_flow(flow_id),
+        describe_edge(flow_id, edge_id),
+        list_edges(flow_id, EdgeDirection::Outgoing(id)),
+        list_flows(id.home(), None, 1),
+        list_flow_members(flow_id, None, 1),
+        resolve_execution_flow_id(id),
+        set_flow_tag(SetFlowTag { flow_id, key: "a.b".to_owned(), value: String::new() }),
+        get_flow_tag(flow_id, "a.b"),
+    );
+}
+
 async fn reads_and_work(case: &Case, id: ExecutionId, called: &mut Called) {
     call!(
         called,
@@ -128,6 +269,8 @@ pub async fn a_flag_says_what_a_call_shows(case: &mut Case) {
     let mut called = Called::new();
     executions(case, id, &mut called).await;
     leases(case, id, &mut called).await;
+    suspension(case, id, &mut called).await;
+    flows(case, id, &mut called).await;
     reads_and_work(case, id, &mut called).await;
     assert_eq!(case.engine.capabilities().supports, called);
 }

@@ -6,7 +6,9 @@
 //! is a test: a slow machine fails nothing. What fails a bench is a store that
 //! does not show what the bench believes to have done.
 
+mod cancel;
 mod fill;
+mod flow;
 mod history;
 mod idle;
 mod inbox;
@@ -15,6 +17,7 @@ mod machine;
 mod options;
 mod report;
 mod rig;
+mod shape;
 mod stores;
 mod summary;
 mod throughput;
@@ -46,6 +49,8 @@ pub async fn run(options: Options) -> BenchResult<()> {
         Command::Timers(args) => timers::run(args).await,
         Command::History(args) => history::run(args).await,
         Command::Inbox(args) => inbox::run(args).await,
+        Command::Flow(args) => flow::run(args).await,
+        Command::Cancel(args) => cancel::run(args).await,
         Command::Waiting(args) => waiting::run(args),
         Command::WaitingNode(args) => waiting::node(args).await,
     }

@@ -25,6 +25,10 @@ pub(super) enum Command {
     History(History),
     /// Commit of a transactional create to handler start.
     Inbox(Inbox),
+    /// Whole flows of one shape: how many per second, and how long one takes.
+    Flow(Flow),
+    /// The cancellation of a flow whose members all run.
+    Cancel(Cancel),
     /// Resident memory with delayed executions at rest.
     Waiting(Waiting),
     /// One process of `waiting`.
@@ -167,6 +171,70 @@ pub(super) struct Inbox {
     /// For so long creates without a word come.
     #[arg(long, default_value_t = 30)]
     pub(super) seconds: u64,
+}
+
+/// The graph of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shape {
+    /// Ten nodes, one after the other.
+    #[value(name = "linear-10")]
+    Linear10,
+    /// A hundred nodes, and one that waits for all of them.
+    #[value(name = "fan-100")]
+    Fan100,
+    /// Three nodes, and one that waits for the first of them, which cancels
+    /// the others.
+    #[value(name = "race-3")]
+    Race3,
+    /// Ten layers of ten nodes, each waiting for the whole layer before it.
+    #[value(name = "layered-10x10")]
+    Layered10x10,
+}
+
+impl Shape {
+    pub(super) const ALL: [Self; 4] = [Self::Linear10, Self::Fan100, Self::Race3, Self::Layered10x10];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Linear10 => "linear-10",
+            Self::Fan100 => "fan-100",
+            Self::Race3 => "race-3",
+            Self::Layered10x10 => "layered-10x10",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Flow {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// One shape; all of them without.
+    #[arg(long)]
+    pub(super) shape: Option<Shape>,
+    /// Slots; several numbers run one after the other.
+    #[arg(long, value_delimiter = ',', default_values_t = [16, 64])]
+    pub(super) workers: Vec<u32>,
+    /// Members of all flows together, in a round that counts flows per second.
+    #[arg(long, default_value_t = 10_000)]
+    pub(super) members: usize,
+    /// Flows that run alone, one after the other.
+    #[arg(long, default_value_t = 100)]
+    pub(super) alone: usize,
+    /// Rounds, each beside a drain of as many single executions.
+    #[arg(long, default_value_t = 3)]
+    pub(super) rounds: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cancel {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// How many members.
+    #[arg(long, default_value_t = 1000)]
+    pub(super) members: usize,
+    /// How many such flows, one after the other.
+    #[arg(long, default_value_t = 5)]
+    pub(super) rounds: usize,
 }
 
 #[derive(Debug, Args)]

@@ -104,6 +104,10 @@ macro_rules! delegated {
                 self.store.exclusive()
             }
 
+            fn committers(&self) -> usize {
+                self.store.committers()
+            }
+
             fn is_full(&self) -> bool {
                 self.store.is_full()
             }

@@ -9,6 +9,7 @@
 //! outcomes: one that finds no memory, is damaged or was sent to a primary that
 //! does not answer fails by itself, and the others stand.
 
+mod groups;
 mod landed;
 mod ops;
 
@@ -19,6 +20,7 @@ use crate::errors;
 use crate::keys::tag_of;
 use crate::stats::Counters;
 use crate::wire::{Answer, Call, How, Lane};
+use groups::Groups;
 use leasehold_backend::{Batch, Part, PartOutcome, StoreError, StoreResult};
 use leasehold_core::ids::ExecutionId;
 use ops::Operations;
@@ -31,13 +33,16 @@ pub(crate) async fn commit(store: &RedisBackend, batch: &Batch) -> StoreResult<V
     if !ascending {
         return Err(StoreError::permanent("the parts of a batch are not in ascending order of partition"));
     }
-    let operations = batch.parts.iter().map(Operations::of).collect::<StoreResult<Vec<_>>>()?;
-    let calls = batch
-        .parts
-        .iter()
-        .zip(&operations)
-        .map(|(part, operations)| Call::new(&tag_of(part.expected.partition), vec![operations.call(part, &store.keys)]))
-        .collect();
+    let mut groups = Groups::default();
+    let mut operations = Vec::with_capacity(batch.parts.len());
+    let mut calls = Vec::with_capacity(batch.parts.len());
+    for part in &batch.parts {
+        groups.clear();
+        let one = Operations::of(part, &mut groups)?;
+        let call = one.call(part, &store.keys, &groups);
+        calls.push(Call::new(&tag_of(part.expected.partition), vec![call]));
+        operations.push(one);
+    }
     let how = How { lane: Lane::Writes, repeatable: false, wait: store.wait() };
     let answers = store.wire.calls(&how, calls).await;
     let outcomes: Vec<StoreResult<PartOutcome>> = answers

@@ -1,101 +1,132 @@
 //! What a part writes, as the arguments of one function call.
 
+use super::groups::{Groups, Verb};
 use crate::keys::{self, Keys, Kind};
 use crate::library::Function;
 use leasehold_backend::{Part, StoreError, StoreResult};
 use leasehold_core::codec;
-use leasehold_core::decision::Change;
-use leasehold_core::index::{IndexEntries, index_entries};
-use leasehold_core::record::{BlobKey, BlobKind, Execution, KeptKind, Record, RecordKey};
+use leasehold_core::decision::{BlobWrite, Change};
+use leasehold_core::record::{Execution, Record, RecordKey};
 use redis::Cmd;
-use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
-/// A command of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Verb {
-    HSet,
-    HDel,
-    ZAdd,
-    ZRem,
-    XAdd,
-}
+/// How many events one entry of the stream takes. An entry costs the server a
+/// command, and a reader reads whole entries.
+const ENTRY_EVENTS_MAX: usize = 64;
 
-impl Verb {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::HSet => "HSET",
-            Self::HDel => "HDEL",
-            Self::ZAdd => "ZADD",
-            Self::ZRem => "ZREM",
-            Self::XAdd => "XADD",
-        }
-    }
-}
-
-/// Everything one part writes.
+/// What is known of one part beside the arguments of its call.
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
     /// Executions that must not exist, in the order of the change set.
     pub(crate) created: Vec<Uuid>,
     /// Executions that must exist.
     pub(crate) known: Vec<Uuid>,
-    groups: BTreeMap<(Kind, Verb), Vec<Vec<u8>>>,
     /// Whether it adds work, which is refused when memory is full.
     pub(crate) grows: bool,
-    /// Records, blobs and events.
+    /// Records, blobs and entries of events.
     pub(crate) rows: usize,
     /// Members of sorted sets.
     pub(crate) members: usize,
 }
 
 impl Operations {
-    /// Derives what a part writes.
+    /// Derives what a part writes, and adds it to `groups`.
     ///
     /// # Errors
     ///
     /// `Permanent` for a change set that contradicts itself and for a record
     /// over the size limit.
-    pub(crate) fn of(part: &Part) -> StoreResult<Self> {
+    pub(super) fn of(part: &Part, groups: &mut Groups) -> StoreResult<Self> {
+        let changes = &part.changes.changes;
         if !part.changes.inbox.is_empty() {
             return Err(StoreError::permanent("this store has no inbox, and the change set deletes from it"));
         }
-        let mut operations = Self::default();
-        let mut seen = HashSet::with_capacity(part.changes.changes.len());
-        for change in &part.changes.changes {
-            if !seen.insert(&change.key) {
-                return Err(StoreError::permanent(format!("{:?} is changed twice in one part", change.key)));
-            }
+        if let Some(key) = twice(changes) {
+            return Err(StoreError::permanent(format!("{key:?} is changed twice in one part")));
+        }
+        let mut writer = Writer { operations: Self { grows: part.grows(), ..Self::default() }, groups };
+        for change in changes {
             if change.new.as_ref().is_some_and(|record| record.key() != change.key) {
                 return Err(StoreError::permanent(format!(
                     "{:?} is not the key of the record written under it",
                     change.key
                 )));
             }
-            operations.change(change)?;
+            writer.change(change)?;
         }
-        operations.blobs(part);
-        for (number, event) in (part.first_event..).zip(&part.changes.events) {
-            let id = format!("{}-{number}", part.expected.epoch).into_bytes();
-            operations.row(Kind::Event, Verb::XAdd, [id, encode(event)?]);
+        writer.blobs(part);
+        writer.events(part)?;
+        Ok(writer.operations)
+    }
+
+    /// The call that applies the part.
+    pub(super) fn call(&self, part: &Part, keys: &Keys, groups: &Groups) -> Cmd {
+        let expected = &part.expected;
+        let mut kinds = vec![Kind::Head, Kind::Execution];
+        kinds.extend(groups.kinds().filter(|kind| !matches!(kind, Kind::Head | Kind::Execution)));
+        let function = if self.grows { Function::Commit } else { Function::CommitFinishing };
+        let ids = self.created.len() + self.known.len();
+        let (arguments, bytes) = groups.size();
+        let mut call = Cmd::with_capacity(32 + ids + arguments, 512 + ids * 16 + bytes);
+        function.begin(&mut call, kinds.len());
+        for kind in &kinds {
+            call.arg(keys.of(expected.partition, *kind));
         }
-        Ok(operations)
+        call.arg(expected.epoch).arg(expected.nonce).arg(expected.seq);
+        call.arg(expected.seq.saturating_add(1)).arg(part.time.0);
+        match part.changes.events.len() as u64 {
+            0 => call.arg("").arg(""),
+            count => call.arg(part.first_event).arg(part.first_event.saturating_add(count - 1)),
+        };
+        for ids in [&self.created, &self.known] {
+            call.arg(ids.len());
+            for id in ids {
+                call.arg(id.as_bytes());
+            }
+        }
+        groups.write(&mut call, |kind| 1 + kinds.iter().position(|other| *other == kind).unwrap_or_default());
+        call
+    }
+}
+
+/// A key that is changed more than once.
+fn twice(changes: &[Change]) -> Option<&RecordKey> {
+    let mut keys: Vec<&RecordKey> = changes.iter().map(|change| &change.key).collect();
+    keys.sort_unstable();
+    keys.array_windows().find(|[one, two]| one == two).map(|[one, _]| *one)
+}
+
+/// Writes a part into groups.
+struct Writer<'a> {
+    operations: Operations,
+    groups: &'a mut Groups,
+}
+
+impl Writer<'_> {
+    /// A record or blob that is written.
+    fn put(&mut self, kind: Kind, field: &[u8], bytes: &[u8]) {
+        self.operations.rows += 1;
+        let group = self.groups.of(kind, Verb::HSet);
+        group.push(field);
+        group.push(bytes);
     }
 
-    /// One record, blob or event, written or deleted.
-    fn row<const N: usize>(&mut self, kind: Kind, verb: Verb, arguments: [Vec<u8>; N]) {
-        self.rows += 1;
-        self.groups.entry((kind, verb)).or_default().extend(arguments);
+    /// A record or blob that is deleted.
+    fn delete(&mut self, kind: Kind, field: &[u8]) {
+        self.operations.rows += 1;
+        self.groups.of(kind, Verb::HDel).push(field);
     }
 
-    fn put_member(&mut self, kind: Kind, member: Vec<u8>) {
-        self.members += 1;
-        self.groups.entry((kind, Verb::ZAdd)).or_default().extend([b"0".to_vec(), member]);
+    fn put_member(&mut self, kind: Kind, member: &[u8]) {
+        self.operations.members += 1;
+        let group = self.groups.of(kind, Verb::ZAdd);
+        group.push(b"0");
+        group.push(member);
     }
 
-    fn remove_member(&mut self, kind: Kind, member: Vec<u8>) {
-        self.members += 1;
-        self.groups.entry((kind, Verb::ZRem)).or_default().push(member);
+    fn remove_member(&mut self, kind: Kind, member: &[u8]) {
+        self.operations.members += 1;
+        self.groups.of(kind, Verb::ZRem).push(member);
     }
 
     fn change(&mut self, change: &Change) -> StoreResult<()> {
@@ -109,9 +140,6 @@ impl Operations {
             RecordKey::Execution(id) => (Kind::Execution, Some(Kind::Ids), id.as_bytes().to_vec()),
             RecordKey::Wait(_) | RecordKey::Flow(_) => {
                 let (of, name) = keys::kept(&change.key)?;
-                // A flow is new work as an execution is; what either leaves
-                // behind on its way is not.
-                self.grows |= of == KeptKind::Flow && change.old.is_none() && change.new.is_some();
                 (Kind::Kept, of.is_listed().then_some(Kind::Listed), name)
             }
         };
@@ -120,40 +148,43 @@ impl Operations {
                 if let Some(names) = names
                     && change.old.is_none()
                 {
-                    self.put_member(names, field.clone());
+                    self.put_member(names, &field);
                 }
-                self.row(kind, Verb::HSet, [field, encode_record(record)?]);
+                self.put(kind, &field, &encode_record(record)?);
             }
             // Made and deleted within the batch: the store never saw it.
             None if change.old.is_none() => {}
             None => {
                 if let Some(names) = names {
-                    self.remove_member(names, field.clone());
+                    self.remove_member(names, &field);
                 }
-                self.row(kind, Verb::HDel, [field]);
+                self.delete(kind, &field);
             }
         }
         Ok(())
     }
 
     fn execution(&mut self, id: Uuid, old: Option<&Execution>, new: Option<&Execution>) -> StoreResult<()> {
-        let field = id.as_bytes().to_vec();
+        let field = id.as_bytes();
         match (old, new) {
             (None, None) => return Ok(()),
             (None, Some(_)) => {
-                self.created.push(id);
-                self.grows = true;
-                self.put_member(Kind::Ids, field.clone());
+                self.operations.created.push(id);
+                self.put_member(Kind::Ids, field);
             }
-            (Some(_), _) => self.known.push(id),
+            (Some(_), _) => self.operations.known.push(id),
         }
-        let (before, after) = (old.map(index_entries), new.map(index_entries));
-        self.follow(id, before.as_ref(), after.as_ref());
+        self.follow(id, old, new);
         match new {
-            Some(execution) => self.row(Kind::Execution, Verb::HSet, [field, encode(execution)?]),
+            Some(execution) => {
+                self.operations.rows += 1;
+                let group = self.groups.of(Kind::Execution, Verb::HSet);
+                group.push(field);
+                group.push_with(|bytes| encode_into(execution, bytes))?;
+            }
             None => {
-                self.remove_member(Kind::Ids, field.clone());
-                self.row(Kind::Execution, Verb::HDel, [field]);
+                self.remove_member(Kind::Ids, field);
+                self.delete(Kind::Execution, field);
             }
         }
         Ok(())
@@ -161,16 +192,16 @@ impl Operations {
 
     /// What only the old version is found by goes, what only the new one is
     /// found by comes.
-    fn follow(&mut self, id: Uuid, before: Option<&IndexEntries>, after: Option<&IndexEntries>) {
-        let members = |entries: Option<&IndexEntries>| entries.map(|entries| keys::members(entries, id));
-        let (before, after) = (members(before).unwrap_or_default(), members(after).unwrap_or_default());
-        for member in &before {
-            if !after.contains(member) {
-                self.remove_member(Kind::Index, member.clone());
+    fn follow(&mut self, id: Uuid, old: Option<&Execution>, new: Option<&Execution>) {
+        let members = |execution: Option<&Execution>| execution.map(|execution| keys::members(execution, id));
+        let (before, after) = (members(old).unwrap_or_default(), members(new).unwrap_or_default());
+        for member in before.iter().flatten() {
+            if !after.iter().flatten().any(|other| other == member) {
+                self.remove_member(Kind::Index, member);
             }
         }
-        for member in after {
-            if !before.contains(&member) {
+        for member in after.iter().flatten() {
+            if !before.iter().flatten().any(|other| other == member) {
                 self.put_member(Kind::Index, member);
             }
         }
@@ -179,57 +210,37 @@ impl Operations {
     /// The last write of each blob, since writes and deletions are separate
     /// groups.
     fn blobs(&mut self, part: &Part) {
-        let writes = &part.changes.blobs;
-        let last: HashMap<BlobKey, usize> = writes.iter().enumerate().map(|(at, write)| (write.key, at)).collect();
+        let mut writes: Vec<&BlobWrite> = part.changes.blobs.iter().collect();
+        // Stable: of the writes of one blob the last one stays last.
+        writes.sort_by_key(|write| write.key);
         for (at, write) in writes.iter().enumerate() {
-            if last.get(&write.key) != Some(&at) {
+            if writes.get(at + 1).is_some_and(|later| later.key == write.key) {
                 continue;
             }
             let field = keys::blob_field(&write.key);
             match &write.bytes {
-                Some(bytes) => {
-                    self.grows |= write.key.kind == BlobKind::Payload;
-                    self.row(Kind::Blob, Verb::HSet, [field, bytes.to_vec()]);
-                }
-                None => self.row(Kind::Blob, Verb::HDel, [field]),
+                Some(bytes) => self.put(Kind::Blob, &field, bytes),
+                None => self.delete(Kind::Blob, &field),
             }
         }
     }
 
-    /// The call that applies the part.
-    pub(crate) fn call(&self, part: &Part, keys: &Keys) -> Cmd {
-        let expected = &part.expected;
-        let mut names = vec![keys.of(expected.partition, Kind::Head), keys.of(expected.partition, Kind::Execution)];
-        let mut kinds = vec![Kind::Head, Kind::Execution];
-        for (kind, _) in self.groups.keys() {
-            if !kinds.contains(kind) {
-                kinds.push(*kind);
-                names.push(keys.of(expected.partition, *kind));
+    /// Entries of the stream: each has the number of its last event for a name
+    /// and its events in order, so that the first entry behind a number holds
+    /// the event that follows.
+    fn events(&mut self, part: &Part) -> StoreResult<()> {
+        let mut last = part.first_event.saturating_sub(1);
+        for (turn, events) in part.changes.events.chunks(ENTRY_EVENTS_MAX).enumerate() {
+            last = last.saturating_add(events.len() as u64);
+            self.operations.rows += 1;
+            let group = self.groups.turn(Kind::Event, Verb::XAdd, turn);
+            group.push(format!("{}-{last}", part.expected.epoch).as_bytes());
+            for event in events {
+                group.push(b"e");
+                group.push_with(|bytes| encode_into(event, bytes))?;
             }
         }
-        let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-        let function = if self.grows { Function::Commit } else { Function::CommitFinishing };
-        let mut call = function.call(&names);
-        call.arg(expected.epoch).arg(expected.nonce).arg(expected.seq);
-        call.arg(expected.seq.saturating_add(1)).arg(part.time.0);
-        match part.changes.events.len() as u64 {
-            0 => call.arg("").arg(""),
-            count => call.arg(part.first_event).arg(part.first_event.saturating_add(count - 1)),
-        };
-        for ids in [&self.created, &self.known] {
-            call.arg(ids.len());
-            for id in ids {
-                call.arg(id.as_bytes());
-            }
-        }
-        for ((kind, verb), arguments) in &self.groups {
-            let place = kinds.iter().position(|other| other == kind).unwrap_or_default();
-            call.arg(verb.as_str()).arg(place + 1).arg(arguments.len());
-            for argument in arguments {
-                call.arg(argument.as_slice());
-            }
-        }
-        call
+        Ok(())
     }
 }
 
@@ -248,6 +259,10 @@ fn encode_record(record: &Record) -> StoreResult<Vec<u8>> {
             None => Err(StoreError::permanent(format!("{:?} has no bytes to be kept", record.key()))),
         },
     }
+}
+
+fn encode_into<T: codec::Stored>(value: &T, bytes: &mut Vec<u8>) -> StoreResult<()> {
+    codec::encode_into(value, bytes).map_err(|error| StoreError::permanent(error.to_string()))
 }
 
 fn encode<T: codec::Stored>(value: &T) -> StoreResult<Vec<u8>> {

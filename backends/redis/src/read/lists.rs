@@ -1,12 +1,12 @@
 //! Lists for people and for the checker.
 
 use super::scans::{ID_BYTES, executions, id_of};
-use super::{guarded, guarded_answer, guarded_call, page, scan_call, scanned};
+use super::{guarded, guarded_answer, guarded_call, of_partition, page, scan_call, scanned};
 use crate::RedisBackend;
-use crate::keys::{self, Entry, Kind, Window};
+use crate::keys::{self, Entry, Kind, Window, tag_of};
 use crate::library::Function;
 use crate::values::{self, Place};
-use crate::wire::How;
+use crate::wire::{Call, How};
 use leasehold_backend::{ExpiredLease, ExpiredLeaseCursor, LoggedEvent, PAGE_MAX, StoreResult, StoredIndex};
 use leasehold_core::event::EventId;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LaneId};
@@ -148,26 +148,44 @@ pub(crate) async fn read_events(
         // The server refuses a range that cannot hold anything.
         return Ok(Vec::new());
     }
+    let limit = page(limit);
     let from = after.map_or_else(|| "-".to_owned(), |after| format!("({}-{}", after.epoch, after.number));
-    let mut command = redis::cmd("XRANGE");
-    command.arg(store.keys.of(partition, Kind::Event)).arg(from).arg("+").arg("COUNT").arg(page(limit));
+    let keys = [Kind::Head, Kind::Event].map(|kind| store.keys.of(partition, kind));
+    let mut command = Function::Events.call(&[&keys[0], &keys[1]]);
+    command.arg(from).arg(limit);
     let place = Place::new("event", &partition);
-    let entries = place.list(guarded(store, partition, command).await?)?;
-    entries.into_iter().map(|entry| event(&place, entry)).collect()
+    let answer = store.wire.call(&How::READ, Call::new(&tag_of(partition), vec![command])).await;
+    let entries = place.list(of_partition(partition, answer)?.pop().unwrap_or(Value::Nil))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        // The first entry may begin with what was read before.
+        found.extend(events(&place, entry)?.into_iter().filter(|event| after.is_none_or(|after| event.id > after)));
+    }
+    found.truncate(limit);
+    Ok(found)
 }
 
-/// An entry of the stream: its id, and a list of the one name and its bytes.
-fn event(place: &Place<'_>, entry: Value) -> StoreResult<LoggedEvent> {
+/// The events of an entry of the stream: its id, which is that of the last
+/// one, and a list of a letter and an event, repeated.
+fn events(place: &Place<'_>, entry: Value) -> StoreResult<Vec<LoggedEvent>> {
     let mut parts = place.list(entry)?.into_iter();
     let (Some(id), Some(fields)) = (parts.next(), parts.next()) else {
         return Err(place.corrupt("entry", "without id or content"));
     };
     let id = String::from_utf8(place.bytes(id)?).map_err(|error| place.corrupt("id", error))?;
     let numbers = id.split_once('-').and_then(|(epoch, number)| Some((epoch.parse().ok()?, number.parse().ok()?)));
-    let (epoch, number) = numbers.ok_or_else(|| place.corrupt("id", &id))?;
-    let bytes = place.list(fields)?.into_iter().nth(1).ok_or_else(|| place.corrupt(&id, "without content"))?;
-    let bytes = place.bytes(bytes)?;
-    Ok(LoggedEvent { id: EventId { epoch, number }, event: place.decode(&bytes)? })
+    let (epoch, last): (u64, u64) = numbers.ok_or_else(|| place.corrupt("id", &id))?;
+    let fields = place.list(fields)?;
+    let count = fields.len() as u64 / 2;
+    let first = count.checked_sub(1).and_then(|others| last.checked_sub(others));
+    let first = first.ok_or_else(|| place.corrupt(&id, format!("{count} events")))?;
+    (first..)
+        .zip(fields.into_iter().skip(1).step_by(2))
+        .map(|(number, bytes)| {
+            let event = place.decode(&place.bytes(bytes)?)?;
+            Ok(LoggedEvent { id: EventId { epoch, number }, event })
+        })
+        .collect()
 }
 
 /// What the sorted sets hold of one execution, whatever its record says. Ready

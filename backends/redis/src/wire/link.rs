@@ -6,7 +6,7 @@ use crate::server::field;
 use crate::stats::Counters;
 use crate::values;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, Pipeline, Value};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -63,17 +63,13 @@ impl Link {
 
     /// Sends commands in one piece and returns an answer for each, errors of
     /// the server among them.
-    pub(crate) async fn send(&self, commands: impl IntoIterator<Item = &Cmd>) -> Result<Vec<Value>, Cut> {
-        let mut pipeline = Pipeline::new();
-        for command in commands {
-            pipeline.add_command(command.clone());
-        }
+    pub(crate) async fn send(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Cut> {
         let count = pipeline.len();
         if count == 0 {
             return Ok(Vec::new());
         }
         let (mut connection, made) = self.connection().await?;
-        let answers = connection.send_packed_commands(&pipeline, 0, count).await;
+        let answers = connection.send_packed_commands(pipeline, 0, count).await;
         Counters::add(&self.counters.round_trips, 1);
         Counters::add(&self.counters.commands, count);
         match answers {

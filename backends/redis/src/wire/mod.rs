@@ -7,6 +7,7 @@
 //! pipeline without an answer is sent again only where the caller says that
 //! repeating does no harm.
 
+mod group;
 mod link;
 mod runs;
 mod topology;
@@ -15,7 +16,7 @@ pub(crate) use link::{Cut, Timeouts};
 pub(crate) use runs::Runs;
 pub(crate) use topology::{Lane, Primary, Surveyor, Topology, WireTimeouts, slot_of};
 
-use crate::errors::{self, Remedy};
+use crate::errors;
 use crate::library;
 use crate::stats::Counters;
 use futures::future::join_all;
@@ -252,23 +253,25 @@ impl Wire {
     }
 
     /// Sends calls and returns what became of each, in their order.
-    pub(crate) async fn calls(&self, how: &How, calls: Vec<Call>) -> Vec<Answer> {
-        let mut answers = vec![Answer::Unreached("not sent".to_owned()); calls.len()];
+    pub(crate) async fn calls(&self, how: &How, mut calls: Vec<Call>) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let mut open: Vec<usize> = (0..calls.len()).collect();
         for left in (0..TRIES).rev() {
-            let groups = self.group(&calls, &open, &mut answers);
-            let sent = groups.iter().map(|(primary, members)| send_group(primary, how, &calls, members));
-            let results = join_all(sent).await;
+            let groups = group::group(&self.topology(), how, &mut calls, &open, &mut answers);
+            let results = join_all(groups.iter().map(|group| group.send(how))).await;
             open.clear();
             let mut refresh = false;
-            for ((primary, members), result) in groups.iter().zip(results) {
+            for (group, result) in groups.into_iter().zip(results) {
                 let repeat = how.repeatable && left == TRIES - 1;
-                let again = settle(members, result, repeat, &mut answers);
+                let again = group.settle(result, repeat, &mut answers);
                 refresh |= again.refresh;
                 if again.load
-                    && let Err(text) = self.mend_library(primary).await
+                    && let Err(text) = self.mend_library(&group.primary).await
                 {
-                    tracing::warn!(text, server = primary.address, "the function library cannot be loaded");
+                    tracing::warn!(text, server = group.primary.address, "the function library cannot be loaded");
+                }
+                if left > 0 && !again.calls.is_empty() {
+                    group.give_back(&mut calls, &again.calls);
                 }
                 open.extend(again.calls);
             }
@@ -279,7 +282,7 @@ impl Wire {
                 break;
             }
         }
-        answers
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Answer::Unreached("not sent".to_owned()))).collect()
     }
 
     async fn mend_library(&self, primary: &Primary) -> Result<(), String> {
@@ -290,94 +293,8 @@ impl Wire {
         }
     }
 
-    /// Calls by primary, each group short enough for one pipeline.
-    fn group(&self, calls: &[Call], open: &[usize], answers: &mut [Answer]) -> Vec<(Arc<Primary>, Vec<usize>)> {
-        let topology = self.topology();
-        let mut groups: Vec<(Arc<Primary>, Vec<usize>, usize)> = Vec::new();
-        for &at in open {
-            let Some(primary) = topology.of(calls[at].slot) else {
-                answers[at] = Answer::Unreached(format!("nobody serves slot {}", calls[at].slot));
-                continue;
-            };
-            let size = calls[at].commands.len();
-            let group = groups
-                .iter_mut()
-                .rev()
-                .find(|(other, _, _)| Arc::ptr_eq(other, primary))
-                .filter(|(_, _, commands)| commands + size <= COMMANDS_MAX);
-            match group {
-                Some((_, members, commands)) => {
-                    members.push(at);
-                    *commands += size;
-                }
-                None => groups.push((Arc::clone(primary), vec![at], size)),
-            }
-        }
-        groups.into_iter().map(|(primary, members, _)| (primary, members)).collect()
-    }
-
     /// Closes every connection for good.
     pub(crate) async fn close(&self) {
         self.topology().close().await;
     }
-}
-
-struct Sent {
-    values: Vec<Vec<Value>>,
-    shortfall: Option<String>,
-}
-
-async fn send_group(primary: &Primary, how: &How, calls: &[Call], members: &[usize]) -> Result<Sent, Cut> {
-    let commands = members.iter().flat_map(|at| &calls[*at].commands);
-    let commands = commands.chain(how.wait.as_ref().map(|wait| &wait.command));
-    let mut answers = primary.send(how.lane, commands).await?.into_iter();
-    let values = members.iter().map(|at| answers.by_ref().take(calls[*at].commands.len()).collect()).collect();
-    let shortfall = how.wait.as_ref().zip(answers.next()).and_then(|(wait, answer)| wait.shortfall(&answer));
-    Ok(Sent { values, shortfall })
-}
-
-/// What has to be done before some calls are sent again.
-#[derive(Default)]
-struct Again {
-    calls: Vec<usize>,
-    load: bool,
-    refresh: bool,
-}
-
-/// Sorts the answers of one pipeline.
-fn settle(members: &[usize], result: Result<Sent, Cut>, repeat: bool, answers: &mut [Answer]) -> Again {
-    let mut again = Again::default();
-    match result {
-        Err(cut) => {
-            again.refresh = true;
-            let lost = matches!(cut, Cut::Lost(_));
-            for &at in members {
-                let text = cut.text().to_owned();
-                answers[at] = if lost { Answer::Unknown(text) } else { Answer::Unreached(text) };
-            }
-            // Once: the answer may have been lost with an old connection. A
-            // server that cannot be reached is the caller's to wait for.
-            if lost && repeat {
-                again.calls.extend(members);
-            }
-        }
-        Ok(sent) => {
-            for (&at, values) in members.iter().zip(sent.values) {
-                let remedy = values.iter().find_map(error_of).and_then(errors::remedy);
-                if let Some(remedy) = remedy {
-                    again.load |= remedy == Remedy::Load;
-                    again.refresh |= remedy == Remedy::Refresh;
-                    again.calls.push(at);
-                    answers[at] = Answer::Values(values);
-                } else {
-                    let failed = values.iter().any(|value| error_of(value).is_some());
-                    answers[at] = match &sent.shortfall {
-                        Some(text) if !failed => Answer::Unknown(text.clone()),
-                        _ => Answer::Values(values),
-                    };
-                }
-            }
-        }
-    }
-    again
 }

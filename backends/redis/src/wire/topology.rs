@@ -4,7 +4,7 @@ use super::link::{Cut, Link, Timeouts};
 use super::runs::Runs;
 use crate::stats::Counters;
 use leasehold_core::partition::crc16;
-use redis::{Cmd, ConnectionAddr, ConnectionInfo, Value};
+use redis::{Cmd, ConnectionAddr, ConnectionInfo, Pipeline, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -62,7 +62,16 @@ impl Primary {
 
     /// Sends commands in one piece on one connection.
     pub(crate) async fn send(&self, lane: Lane, commands: impl IntoIterator<Item = &Cmd>) -> Result<Vec<Value>, Cut> {
-        let answers = self.link(lane).send(commands).await;
+        let mut pipeline = Pipeline::new();
+        for command in commands {
+            pipeline.add_command(command.clone());
+        }
+        self.send_pipeline(lane, &pipeline).await
+    }
+
+    /// Sends a pipeline in one piece on one connection.
+    pub(crate) async fn send_pipeline(&self, lane: Lane, pipeline: &Pipeline) -> Result<Vec<Value>, Cut> {
+        let answers = self.link(lane).send(pipeline).await;
         if lane == Lane::Reads && matches!(answers, Err(Cut::Lost(_))) {
             // What cut one has likely cut the others, and a read that is sent
             // once more must not meet the next dead connection.

@@ -118,7 +118,8 @@ pub(super) fn start_attempt(
         if !previous.lifecycle.is_terminal() {
             previous.end(AttemptLifecycle::InterruptedReclaimed, now);
         }
-        view.put(Record::Attempt(Arc::new(previous)));
+        // Indices are used once, so there is nothing to look for.
+        view.put_new(Record::Attempt(Arc::new(previous)));
     }
     let lineage = lineage(execution, kind);
     let lease = lease(execution, grantee, fresh.attempt_id, now);

@@ -29,12 +29,13 @@ fn ensure(
     if holds { Ok(()) } else { Err(FlowViolation { flow_id, rule, detail: detail() }) }
 }
 
-/// Checks a member against its execution.
+/// Checks a member against its execution. `at_rest`: the flow is sealed and
+/// has no work left, so that whoever waits for nothing has been let go.
 ///
 /// # Errors
 ///
 /// The first rule that does not hold.
-pub fn check_member(member: &Member, execution: &Execution) -> Result<(), FlowViolation> {
+pub fn check_member(member: &Member, execution: &Execution, at_rest: bool) -> Result<(), FlowViolation> {
     let rule =
         |holds, rule| ensure(member.flow_id, holds, rule, || format!("{}: {:?}", member.execution_id, member.inbound));
     if let Err(broken) = member.inbound.check() {
@@ -42,7 +43,8 @@ pub fn check_member(member: &Member, execution: &Execution) -> Result<(), FlowVi
     }
     rule(execution.flow_id == Some(member.flow_id), "a member names its flow")?;
     let waits = execution.vector().eligibility_state() == EligibilityState::BlockedByDependencies;
-    rule(!waits || member.inbound.is_waiting(), "only a pending join keeps an execution back")?;
+    let unreleased = !at_rest && member.inbound.applied == 0;
+    rule(!waits || unreleased || member.inbound.is_waiting(), "only a pending join keeps an execution back")?;
     rule(
         member.beneath.is_none() || !execution.vector().is_runnable() || waits,
         "what keeps an execution back besides its join is remembered only while the join does",

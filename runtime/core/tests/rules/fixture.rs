@@ -1,11 +1,19 @@
-//! A store in memory that decides and applies one command at a time, and
-//! checks after each of them what holds of every change.
+//! A store in memory that decides one command at a time with nothing loaded
+//! but what it named or asked for, applies it, and checks after each of them
+//! what holds of every record and every change.
+//!
+//! There is one world for all rules; what tests of suspensions and of flows
+//! need besides stands in `waits/fixture.rs` and `flow/fixture.rs`.
+
+mod checks;
 
 use bytes::Bytes;
 use leasehold_core::capability::CapabilitySet;
+use leasehold_core::command::flow::Limits;
 use leasehold_core::command::{
     ClaimExecution, ClaimResumedExecution, ClaimedExecution, Command, CommandSource, CreateExecution, CreateOutcome,
-    FenceTriple, IssueClaimGrant, IssueReclaimGrant, Operation, ReclaimExecution, ReclaimOutcome, decide,
+    FenceTriple, IssueClaimGrant, IssueReclaimGrant, Operation, ReclaimExecution, ReclaimOutcome, Verdict,
+    decide_within,
 };
 use leasehold_core::decision::{ChangeSet, Context, Decision};
 use leasehold_core::error::EngineError;
@@ -14,12 +22,11 @@ use leasehold_core::ids::{
     AttemptId, AttemptIndex, ExecutionId, LaneId, LeaseId, Namespace, WorkerId, WorkerInstanceId,
 };
 use leasehold_core::index::{Queue, queue};
-use leasehold_core::invariant::check_changes;
 use leasehold_core::record::{Attempt, AttemptKey, Blob, BlobKey, Execution, Record, RecordKey};
-use leasehold_core::state::{OwnershipState, PublicState};
+use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
-use leasehold_core::view::Source;
-use std::collections::{BTreeMap, HashMap};
+use leasehold_core::view::{Need, Source};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -46,14 +53,38 @@ pub struct World {
     pub random: f64,
     /// What the owner promised beyond the stored lease.
     pub promised_until: Option<TimestampMs>,
+    /// How large change sets may become.
+    pub limits: Limits,
+    /// Whether everything counts as loaded, for tests that are about size.
+    pub hot: bool,
     /// What the last command wrote.
     pub last: ChangeSet,
+    /// What the last command asked for, round by round.
+    pub asked: Vec<Vec<Need>>,
+    /// The most rows any command wrote.
+    pub largest: usize,
     minted: u128,
 }
 
-impl Source for World {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.records.get(key).cloned()
+/// What a command has loaded of a world.
+struct Memory<'w> {
+    world: &'w World,
+    loaded: HashSet<Need>,
+}
+
+impl Memory<'_> {
+    fn has(&self, need: &Need) -> bool {
+        self.world.hot || self.loaded.contains(need)
+    }
+}
+
+impl Source for Memory<'_> {
+    fn find(&self, key: &RecordKey) -> Option<Option<Record>> {
+        self.has(&Need::Record(key.clone())).then(|| self.world.records.get(key).cloned())
+    }
+
+    fn find_blob(&self, key: &BlobKey) -> Option<Option<Blob>> {
+        self.has(&Need::Blob(*key)).then(|| self.world.blobs.get(key).cloned())
     }
 }
 
@@ -65,7 +96,11 @@ impl World {
             now: START,
             random: 0.5,
             promised_until: None,
+            limits: Limits::DEFAULT,
+            hot: false,
             last: ChangeSet::default(),
+            asked: Vec::new(),
+            largest: 0,
             minted: 0,
         }
     }
@@ -89,28 +124,37 @@ impl World {
 
     /// Decides without applying, and checks what holds of every decision.
     pub fn decide(&self, command: &Command) -> Decision {
+        self.decide_asking(command).0
+    }
+
+    /// Decides from nothing loaded but what the command names; tells also what
+    /// it asked for, round by round.
+    pub fn decide_asking(&self, command: &Command) -> (Decision, Vec<Vec<Need>>) {
         let context = Context { now: self.now, random: self.random, promised_until: self.promised_until };
-        let decision = decide(command, self, &context);
-        if let Err(violation) = check_changes(&decision.changes) {
-            panic!("{violation}\nafter {command:?}\nwriting {:#?}", decision.changes);
-        }
-        let named = command.keys();
-        for key in decision.touched.iter().filter(|key| !matches!(key, RecordKey::Attempt(_))) {
-            assert!(named.contains(key), "{key:?} is touched but not named by {command:?}");
-        }
-        for change in &decision.changes.changes {
-            assert_eq!(change.old, self.record(&change.key), "the version before is the current one");
-        }
-        if decision.outcome.is_err() {
-            assert_refusal_leaves_marks_only(&decision.changes);
-        }
-        decision
+        let loaded = command.keys().into_iter().map(Need::Record).collect();
+        let mut memory = Memory { world: self, loaded };
+        let mut asked = Vec::new();
+        let decision = loop {
+            match decide_within(command, &memory, &context, self.limits) {
+                Verdict::Decided(decision) => break decision,
+                Verdict::Needs(needs) => {
+                    assert!(!needs.is_empty(), "a command that asks, asks for something: {command:?}");
+                    for need in &needs {
+                        assert!(!memory.has(need), "{command:?} asks for {need:?}, which it has");
+                        memory.loaded.insert(need.clone());
+                    }
+                    asked.push(needs);
+                }
+            }
+        };
+        checks::check_decision(command, &decision, &memory);
+        (decision, asked)
     }
 
     /// Decides and applies.
     pub fn run<O: Operation>(&mut self, operation: O) -> Result<O::Outcome, EngineError> {
-        let command = operation.into_command();
-        let decision = self.decide(&command);
+        let (decision, asked) = self.decide_asking(&operation.into_command());
+        self.asked = asked;
         self.apply(&decision.changes);
         decision.outcome.map(|reply| match O::outcome(reply) {
             Ok(outcome) => outcome,
@@ -131,7 +175,9 @@ impl World {
                 None => self.blobs.remove(&blob.key),
             };
         }
+        self.largest = self.largest.max(set.rows());
         self.last = set.clone();
+        checks::check_at_rest(self, set);
     }
 
     pub fn execution(&self, id: ExecutionId) -> Arc<Execution> {
@@ -356,32 +402,7 @@ fn fact_text(fact: &Fact) -> String {
         Fact::PriorityChanged { old, new } => format!("priority_changed: {old} to {new}"),
         Fact::Replayed { replay_count, replay_type } => format!("replay_initiated: {replay_count} {replay_type}"),
         Fact::CreateRefused { code, .. } => format!("create_refused: {code}"),
+        Fact::SignalDelivered { effect, .. } => format!("signal_delivered: {}", effect.as_str()),
         Fact::Lease { .. } => fact.kind().to_owned(),
     }
-}
-
-/// A refused call marks a lapsed lease, notes a mismatch or drops a void
-/// grant, and does nothing else.
-fn assert_refusal_leaves_marks_only(set: &ChangeSet) {
-    if set.is_empty() {
-        return;
-    }
-    let [change] = &set.changes[..] else { panic!("a refusal writes {set:#?}") };
-    let (Some(Record::Execution(old)), Some(Record::Execution(new))) = (&change.old, &change.new) else {
-        panic!("a refusal writes {change:#?}")
-    };
-    assert!(set.blobs.is_empty());
-    let mut expected = (**old).clone();
-    expected.last_mutation_at = new.last_mutation_at;
-    if new.vector().ownership_state() == OwnershipState::LeaseExpiredReclaimable {
-        assert_eq!(set.events.iter().flat_map(|event| &event.facts).map(fact_text).collect::<Vec<_>>(), ["expired"]);
-        return;
-    }
-    assert!(set.events.is_empty());
-    if old.grant.is_some() && new.grant.is_none() {
-        expected.grant = None;
-    } else {
-        expected.last_capability_mismatch_at = new.last_capability_mismatch_at;
-    }
-    assert_eq!(expected, **new, "a refusal leaves a mark and nothing else");
 }

@@ -1,6 +1,7 @@
 //! The rules of executions, through the public face of the crate only.
 
 mod admit;
+mod asks;
 mod cancel;
 mod claim;
 mod codec;
@@ -11,6 +12,8 @@ mod fixture;
 mod flow;
 mod grant;
 mod invariant;
+mod kept;
+mod keyring;
 mod lost;
 mod matrix;
 mod park;

@@ -1,11 +1,14 @@
 //! The rules of suspensions, waitpoints and signals.
 
-mod codec;
+pub mod codec;
 mod doors;
-mod fixture;
+mod endings;
+pub mod fixture;
 mod invariant;
 mod list;
+mod mark;
 mod pending;
+mod settle;
 mod signal;
 mod suspend;
 mod token;

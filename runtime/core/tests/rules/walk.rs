@@ -6,17 +6,18 @@
 mod cast;
 mod draw;
 mod ledger;
+mod waits;
 
 use crate::fixture::World;
 use draw::{Drawn, Seed};
 use leasehold_core::command::{
     CancelExecution, Claim, ClaimOutcome, Command, CommandSource, CompleteExecution, Delay, FailExecution, FenceTriple,
-    Operation, RenewLease, Reply, Settle, UnblockExecution, UpdateProgress, WaitChildren,
+    Operation, RenewLease, Reply, ResumeExecution, Settle, Subject, UnblockExecution, UpdateProgress, WaitChildren,
 };
 use leasehold_core::decision::Decision;
 use leasehold_core::ids::ExecutionId;
 use leasehold_core::index::{Queue, index_entries};
-use leasehold_core::record::{Execution, Holder, Record, RecordKey};
+use leasehold_core::record::{Execution, Holder, Record, RecordKey, ResumeTrigger};
 use ledger::Ledger;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -71,7 +72,7 @@ struct Walk {
 impl Walk {
     fn new(seed: u64) -> Self {
         Self {
-            world: World::new(),
+            world: World::keyed(),
             seed: Seed::new(seed),
             ledger: Ledger::default(),
             refusals: 0,
@@ -92,7 +93,8 @@ impl Walk {
     }
 
     fn perform(&mut self, command: &Command) -> Decision {
-        let before = self.find(command.execution_id());
+        let Subject::Execution(id) = command.subject() else { panic!("{command:?} is about no execution") };
+        let before = self.find(id);
         let decision = self.world.decide(command);
         self.refusals += usize::from(decision.outcome.is_err());
         if decision.outcome.is_ok() && !decision.changes.is_empty() {
@@ -171,6 +173,8 @@ impl Walk {
     fn push(&mut self, id: ExecutionId) {
         self.perform(&Settle { execution_id: id, holder_gone: None }.into_command());
         self.perform(&UnblockExecution { execution_id: id, expected_reason: None }.into_command());
+        let trigger = ResumeTrigger::Operator;
+        self.perform(&ResumeExecution { execution_id: id, trigger, resume_delay_ms: 0 }.into_command());
         let claim = Claim {
             execution_id: id,
             worker_id: cast::worker(3),
@@ -207,6 +211,8 @@ fn fence_of(command: &Command) -> Option<(FenceTriple, CommandSource)> {
         Command::FailExecution(args) => Some((args.fence, args.source.clone())),
         Command::Delay(args) => Some((args.fence, args.source.clone())),
         Command::WaitChildren(args) => Some((args.fence, args.source.clone())),
+        Command::Suspend(args) => Some((args.fence, holder)),
+        Command::CreateWaitpoint(args) => Some((args.fence, holder)),
         Command::CancelExecution(args) if args.source.is_worker() => Some((args.fence, holder)),
         _ => None,
     }

@@ -66,6 +66,8 @@ fn each_conflict_is_409_under_its_own_name() {
         (ConflictKind::RotationConflict("k1".to_owned()), "rotation_conflict"),
         (ConflictKind::ActiveAttemptExists, "active_attempt_exists"),
         (ConflictKind::DependencyAlreadyExists("e".to_owned()), "dependency_already_exists"),
+        (ConflictKind::AlreadyMemberOfDifferentFlow(leasehold_core::ids::FlowId::new()), "conflict"),
+        (ConflictKind::EdgeGroupAlreadyFired, "edge_group_already_fired"),
     ] {
         let (status, body) = told(kind);
         assert_eq!((status, body["error"].as_str()), (409, Some(code)));

@@ -11,6 +11,7 @@ use axum::extract::State;
 use leasehold_contract::{CancelFlowHeader, CancelHeaderOutcome};
 use leasehold_core::command::flow::CANCEL_GRACE_MS;
 use leasehold_core::ids::ExecutionId;
+use leasehold_core::record::flow::CancellationPolicy;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Deserialize)]
@@ -60,7 +61,7 @@ pub(crate) async fn handle(
         },
         CancelHeaderOutcome::AlreadyTerminal { stored_cancellation_policy, stored_cancel_reason, members } => {
             Answer::AlreadyTerminal {
-                stored_cancellation_policy: stored_cancellation_policy.map(|policy| policy.as_str()),
+                stored_cancellation_policy: stored_cancellation_policy.map(CancellationPolicy::as_str),
                 stored_cancel_reason,
                 member_execution_ids: members,
             }

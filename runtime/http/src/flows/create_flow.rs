@@ -39,7 +39,7 @@ impl Requested for Request {
 
 /// What a whole flow has become.
 #[derive(Clone, Debug, Serialize)]
-struct Whole {
+pub(crate) struct Whole {
     node_count: u32,
     edge_count: u32,
     /// The execution of each member.
@@ -47,7 +47,7 @@ struct Whole {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Told {
+pub(crate) struct Told {
     flow_id: FlowId,
     #[serde(flatten)]
     whole: Option<Whole>,

@@ -9,7 +9,6 @@ use axum::extract::State;
 use leasehold_core::partition::Partition;
 use leasehold_core::time::TimestampMs;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Request {
@@ -19,21 +18,22 @@ pub(crate) struct Request {
 
 #[derive(Clone, Debug, Serialize)]
 struct Verifying {
-    kid: Arc<str>,
+    kid: String,
     expires_at_ms: TimestampMs,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Answer {
     #[serde(skip_serializing_if = "Option::is_none")]
-    current_kid: Option<Arc<str>>,
+    current_kid: Option<String>,
     verifying: Vec<Verifying>,
 }
 
 pub(crate) async fn handle(State(api): State<Api>, Query(request): Query<Request>) -> Result<Json<Answer>, Refusal> {
     let kids = api.engine.list_waitpoint_hmac_kids(Partition::flow(request.partition)).await?;
-    let verifying = kids.verifying.into_iter().map(|key| Verifying { kid: key.kid, expires_at_ms: key.expires_at_ms });
-    Ok(Json(Answer { current_kid: kids.current_kid, verifying: verifying.collect() }))
+    let verifying =
+        kids.verifying.into_iter().map(|key| Verifying { kid: key.kid.to_string(), expires_at_ms: key.expires_at_ms });
+    Ok(Json(Answer { current_kid: kids.current_kid.map(|kid| kid.to_string()), verifying: verifying.collect() }))
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use axum::http::StatusCode;
 use leasehold_contract::{SecretHex, SeedHmacSecret};
 use leasehold_core::token::Seeded;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Request {
@@ -24,8 +23,8 @@ impl Requested for Request {}
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) enum Answer {
-    Seeded { kid: Arc<str> },
-    AlreadySeeded { kid: Arc<str>, same_secret: bool },
+    Seeded { kid: String },
+    AlreadySeeded { kid: String, same_secret: bool },
 }
 
 pub(crate) async fn handle(
@@ -35,9 +34,9 @@ pub(crate) async fn handle(
     let _alone = api.keys_alone()?;
     let seed = SeedHmacSecret { kid: request.kid, secret_hex: request.secret_hex };
     Ok(match api.engine.seed_waitpoint_hmac_secret(seed).await? {
-        Seeded::Seeded { kid } => (StatusCode::CREATED, Json(Answer::Seeded { kid })),
+        Seeded::Seeded { kid } => (StatusCode::CREATED, Json(Answer::Seeded { kid: kid.to_string() })),
         Seeded::AlreadySeeded { kid, same_secret } => {
-            (StatusCode::OK, Json(Answer::AlreadySeeded { kid, same_secret }))
+            (StatusCode::OK, Json(Answer::AlreadySeeded { kid: kid.to_string(), same_secret }))
         }
     })
 }

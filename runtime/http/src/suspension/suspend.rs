@@ -24,7 +24,6 @@ use leasehold_core::suspension::{ResumeCondition, WaitpointBinding};
 use leasehold_core::time::TimestampMs;
 use leasehold_core::token::WaitpointToken;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,7 +73,7 @@ impl Requested for Request {}
 #[derive(Clone, Debug, Serialize)]
 struct Issued {
     waitpoint_id: WaitpointId,
-    waitpoint_key: Arc<str>,
+    waitpoint_key: String,
     waitpoint_token: WaitpointToken,
 }
 
@@ -82,7 +81,7 @@ impl From<IssuedWaitpoint> for Issued {
     fn from(issued: IssuedWaitpoint) -> Self {
         Self {
             waitpoint_id: issued.waitpoint_id,
-            waitpoint_key: issued.waitpoint_key,
+            waitpoint_key: issued.waitpoint_key.to_string(),
             waitpoint_token: issued.waitpoint_token,
         }
     }

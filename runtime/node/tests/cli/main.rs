@@ -2,8 +2,10 @@
 //! process.
 
 mod doctor;
+mod flows;
 mod inputs;
 mod outcomes;
+mod waits;
 
 use leasehold::{EngineOptions, Node, health_check};
 use leasehold_backend::SystemEntropy;

@@ -1,8 +1,8 @@
 //! Cancelling flows: whom it ends, in how many steps, and what callers are
 //! told.
 
-use super::fixture::{FlowWorld, cancel_flow};
-use crate::fixture::{detail, refused};
+use super::fixture::cancel_flow;
+use crate::fixture::{World, detail, refused};
 use leasehold_core::command::flow::{
     ALREADY_TERMINAL_MEMBER_CAP, AckCancelMember, CANCEL_GRACE_MS, CANCEL_WAIT_MS_MAX, CancelFlowHeader,
     CancelFlowOutcome, CancelHeaderOutcome, CancelWait, CancelWaited, DrainOutcome, DrainSiblingCancelGroup,
@@ -13,6 +13,7 @@ use leasehold_core::error::EngineError;
 use leasehold_core::event::Fact;
 use leasehold_core::flow::{EdgeGroupPolicy, OnSatisfied};
 use leasehold_core::ids::{ExecutionId, FlowId};
+use leasehold_core::record::Record;
 use leasehold_core::record::flow::{CancellationPolicy as C, FlowKey, FlowRecord};
 use leasehold_core::state::PublicState as P;
 
@@ -22,17 +23,17 @@ fn header(flow_id: FlowId, cancellation_policy: C) -> CancelFlowHeader {
 
 /// A flow with one member of each kind: completed, active, waiting, blocked,
 /// and waiting for its children.
-fn mixed() -> (FlowWorld, FlowId, [ExecutionId; 5]) {
-    let mut world = FlowWorld::new();
+fn mixed() -> (World, FlowId, [ExecutionId; 5]) {
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let ids @ [done, active, waiting, blocked, parent] = world.members(flow_id);
     world.edge(flow_id, active, blocked);
-    let fence = world.claim(parent);
+    let fence = world.lease(parent);
     world.edge(flow_id, waiting, parent);
     let source = crate::fixture::holder();
-    world.execute(WaitChildren { execution_id: parent, fence, source }).unwrap();
+    world.run(WaitChildren { execution_id: parent, fence, source }).unwrap();
     world.complete(done);
-    world.claim(active);
+    world.lease(active);
     (world, flow_id, ids)
 }
 
@@ -53,18 +54,18 @@ fn each_policy_ends_those_it_selects() {
         let ended: Vec<_> = ids.into_iter().filter(|id| world.state(*id) == P::Cancelled).collect();
         assert_eq!(selected, ended);
         for id in ended {
-            let execution = world.world.execution(id);
+            let execution = world.execution(id);
             assert_eq!(execution.cancellation_reason.as_deref(), Some("no longer wanted"));
             assert_eq!(execution.cancelled_by.as_deref(), Some("flow_cascade"));
-            let event = world.last.changes.events.iter().find(|event| event.execution_id == id).unwrap();
+            let event = world.last.events.iter().find(|event| event.execution_id == id).unwrap();
             assert!(event.facts.iter().any(|fact| matches!(fact, Fact::Completed { cascade: true, .. })));
         }
         let flow = world.flow(flow_id);
         let cancelled = flow.cancelled.as_ref().unwrap();
-        assert_eq!((cancelled.policy, cancelled.at), (policy, world.world.now));
+        assert_eq!((cancelled.policy, cancelled.at), (policy, world.now));
         world.check(flow_id);
         if policy == C::CancelPending {
-            let fence = world.world.fence(ids[1]);
+            let fence = world.fence(ids[1]);
             world.complete_with(ids[1], fence, None);
             assert_eq!(world.state(ids[3]), P::Cancelled);
             world.check(flow_id);
@@ -89,7 +90,7 @@ fn a_repeat_tells_what_was_stored_and_does_nothing() {
 
 #[test]
 fn a_repeat_names_a_bounded_number_of_members() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     world.hot = true;
     let flow_id = world.create_flow();
     for _ in 0..=ALREADY_TERMINAL_MEMBER_CAP {
@@ -106,7 +107,7 @@ fn a_repeat_names_a_bounded_number_of_members() {
 
 #[test]
 fn a_cancellation_is_refused_in_order() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = FlowId::from_uuid(uuid::Uuid::max());
     let mut args = header(flow_id, C::CancelAll);
     (args.grace_ms, args.reason) = (GRACE_MS_MAX + 1, "\0".into());
@@ -130,18 +131,18 @@ fn policies_read_back_and_the_older_name_is_understood() {
 
 #[test]
 fn a_thousand_running_members_end_in_bounded_steps_each_told_once() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     world.hot = true;
     let flow_id = world.create_flow();
     let members: Vec<_> = (0..1000).map(|_| world.member(flow_id)).collect();
     for id in &members {
-        world.claim(*id);
+        world.lease(*id);
     }
     world.run(cancel_flow(flow_id, C::CancelAll)).unwrap();
-    let (mut told, mut turns) = (world.last.changes.events.len(), 0);
+    let (mut told, mut turns) = (world.last.events.len(), 0);
     while world.summary(flow_id).cancels_pending {
         world.advance(flow_id);
-        told += world.last.changes.events.len();
+        told += world.last.events.len();
         turns += 1;
     }
     assert_eq!(told, 1000, "one event per member");
@@ -153,7 +154,7 @@ fn a_thousand_running_members_end_in_bounded_steps_each_told_once() {
 
 #[test]
 fn selected_members_are_cancelled_and_never_skipped_instead() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     world.hot = true;
     let flow_id = world.create_flow();
     let members: Vec<_> = (0..60).map(|_| world.member(flow_id)).collect();
@@ -173,7 +174,7 @@ fn a_selected_member_that_moves_is_cancelled_first() {
     let (mut world, flow_id, [_, active, waiting, ..]) = mixed();
     world.run(header(flow_id, C::CancelAll)).unwrap();
     world.check(flow_id);
-    let fence = world.world.fence(active);
+    let fence = world.fence(active);
     let complete = CompleteExecution {
         execution_id: active,
         fence,
@@ -182,11 +183,11 @@ fn a_selected_member_that_moves_is_cancelled_first() {
         result_encoding: None,
         source: crate::fixture::holder(),
     };
-    refused(world.execute(complete), "execution_not_active");
-    refused(world.execute(crate::fixture::grant_args(waiting)), "execution_not_eligible");
+    refused(world.run(complete), "execution_not_active");
+    refused(world.run(crate::fixture::grant_args(waiting)), "execution_not_eligible");
     assert_eq!(world.states([active, waiting]), [P::Active, P::Waiting], "a refusal leaves it to the sweep");
     world.cancel(active);
-    assert_eq!(world.world.execution(active).cancelled_by.as_deref(), Some("flow_cascade"));
+    assert_eq!(world.execution(active).cancelled_by.as_deref(), Some("flow_cascade"));
     world.check(flow_id);
 }
 
@@ -197,7 +198,7 @@ fn a_header_leaves_members_to_others_until_its_grace_is_over() {
     assert!(!world.advance(flow_id));
     assert_eq!(world.state(waiting), P::Waiting);
     let ack = |execution_id| AckCancelMember { flow_id, execution_id };
-    let pending = |world: &FlowWorld| match world.flows.get(&FlowKey::PendingCancels(flow_id)) {
+    let pending = |world: &World| match world.flow_record(FlowKey::PendingCancels(flow_id)) {
         Some(FlowRecord::PendingCancels(pending)) => pending.members.iter().collect(),
         _ => Vec::new(),
     };
@@ -207,7 +208,7 @@ fn a_header_leaves_members_to_others_until_its_grace_is_over() {
     world.run(ack(blocked)).unwrap();
     world.run(ack(active)).unwrap();
     assert!(world.last.is_empty());
-    world.world.pass(CANCEL_GRACE_MS);
+    world.pass(CANCEL_GRACE_MS);
     assert_eq!(world.advance_all(flow_id), 1);
     assert_eq!(world.states([active, waiting, parent]), [P::Active, P::Cancelled, P::Cancelled]);
     assert_eq!(world.state(blocked), P::WaitingChildren, "whoever acknowledged it said it was dealt with");
@@ -231,7 +232,7 @@ fn the_last_acknowledgement_ends_the_list() {
 
 #[test]
 fn nothing_is_cancelled_by_a_join_once_the_flow_is_cancelled() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, child] = world.members(flow_id);
     world.policy(flow_id, child, EdgeGroupPolicy::AnyOf { on_satisfied: OnSatisfied::CancelRemaining });
@@ -244,7 +245,7 @@ fn nothing_is_cancelled_by_a_join_once_the_flow_is_cancelled() {
 
 #[test]
 fn a_list_of_losers_is_drained_and_reconciled_by_hand() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let losers: Vec<_> = (0..30).map(|_| world.member(flow_id)).collect();
     let [winner, child] = world.members(flow_id);
@@ -268,19 +269,17 @@ fn a_list_of_losers_is_drained_and_reconciled_by_hand() {
 
     let mut world = before;
     for id in losers {
-        if !world.world.execution(id).vector().is_terminal() {
+        if !world.execution(id).vector().is_terminal() {
             // By hand, and past the engine, which would work the list off.
             let mut only = world.clone();
             only.cancel(id);
-            let record = only.world.execution(id);
-            world.world.records.insert(
-                leasehold_core::record::RecordKey::Execution(id.uuid()),
-                leasehold_core::record::Record::Execution(record),
-            );
+            let record = only.execution(id);
+            let record = Record::Execution(record);
+            world.records.insert(record.key(), record);
         }
     }
     assert_eq!(world.run(reconcile), Ok(ReconcileOutcome::CompletedDrain));
-    assert!(!world.flows.contains_key(&FlowKey::SiblingCancels(flow_id, child.uuid())));
+    assert!(world.flow_record(FlowKey::SiblingCancels(flow_id, child.uuid())).is_none());
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Long cascades: bounded change sets, and a crash between any two of them.
 
-use super::fixture::{FlowWorld, shape};
+use super::fixture::shape;
+use crate::fixture::World;
+use leasehold_core::command::Operation;
 use leasehold_core::command::flow::{AdvanceFlow, Limits};
 use leasehold_core::event::Fact;
 use leasehold_core::flow::{EdgeGroupPolicy, OnSatisfied, Shape};
@@ -30,35 +32,35 @@ fn layers(width: u32) -> Shape {
     shape(vec![EdgeGroupPolicy::AllOf; 1 + 9 * width as usize], &edges)
 }
 
-fn built(shape: &Shape) -> (FlowWorld, FlowId, Vec<ExecutionId>) {
-    let mut world = FlowWorld::new();
+fn built(shape: &Shape) -> (World, FlowId, Vec<ExecutionId>) {
+    let mut world = World::new();
     world.hot = true;
     let (flow_id, members) = world.build(shape);
     (world, flow_id, members)
 }
 
 /// Counts completions as they are told, to find one too many or too few.
-fn note(world: &FlowWorld, told: &mut HashMap<ExecutionId, u32>) {
-    for event in &world.last.changes.events {
+fn note(world: &World, told: &mut HashMap<ExecutionId, u32>) {
+    for event in &world.last.events {
         let ends = event.facts.iter().filter(|fact| matches!(fact, Fact::Completed { .. })).count();
         *told.entry(event.execution_id).or_default() += ends as u32;
     }
 }
 
-fn work_left(world: &FlowWorld, flow_id: FlowId) -> usize {
-    match world.flows.get(&FlowKey::Continuation(flow_id)) {
+fn work_left(world: &World, flow_id: FlowId) -> usize {
+    match world.flow_record(FlowKey::Continuation(flow_id)) {
         Some(FlowRecord::Continuation(left)) => left.work.len(),
         _ => 0,
     }
 }
 
 /// Fails the first member and works off what follows, within the limit.
-fn fall(world: &mut FlowWorld, flow_id: FlowId, first: ExecutionId, rows: usize) -> (usize, usize) {
+fn fall(world: &mut World, flow_id: FlowId, first: ExecutionId, rows: usize) -> (usize, usize) {
     world.limits = Limits { rows, ..Limits::DEFAULT };
-    (world.largest, world.rounds) = (0, 0);
+    world.largest = 0;
     let mut told = HashMap::new();
-    let fence = world.claim(first);
-    world.execute(crate::situation::fail_args(first, fence)).unwrap();
+    let fence = world.lease(first);
+    world.run(crate::situation::fail_args(first, fence)).unwrap();
     note(world, &mut told);
     let (mut turns, mut deepest) = (0, work_left(world, flow_id));
     while world.summary(flow_id).work_left {
@@ -111,13 +113,11 @@ fn a_crash_between_any_two_steps_strands_nothing() {
     let mut crashes = 0;
     while world.summary(flow_id).work_left {
         // The step is decided and lost.
-        let lost = leasehold_core::command::flow::Act::Flow(
-            leasehold_core::command::flow::FlowOperation::into_command(AdvanceFlow { flow_id }),
-        );
+        let lost = AdvanceFlow { flow_id }.into_command();
         let first = world.decide(&lost);
         world.hot = crashes % 2 == 0;
         let again = world.decide(&lost);
-        assert_eq!(first.set, again.set, "a step is a function of what is stored");
+        assert_eq!(first.changes, again.changes, "a step is a function of what is stored");
         world.advance(flow_id);
         crashes += 1;
         // Whoever takes over from here comes to the same end.
@@ -156,7 +156,7 @@ fn a_member_replayed_before_its_end_is_worked_off_reopens_nothing() {
     assert!(world.summary(flow_id).work_left);
     let replay =
         leasehold_core::command::ReplayExecution { execution_id: members[0], requested_by: None, reason: None };
-    world.execute(replay).unwrap();
+    world.run(replay).unwrap();
     world.advance_all(flow_id);
     assert!(members[1..].iter().all(|id| world.state(*id) == P::Skipped));
     world.complete(members[0]);
@@ -165,7 +165,7 @@ fn a_member_replayed_before_its_end_is_worked_off_reopens_nothing() {
 
 #[test]
 fn payloads_are_passed_on_within_a_limit_of_bytes() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let first = world.member(flow_id);
     let children: Vec<_> = (0..6).map(|_| world.member(flow_id)).collect();
@@ -176,9 +176,9 @@ fn payloads_are_passed_on_within_a_limit_of_bytes() {
         world.run(super::fixture::apply_args(&args)).unwrap();
     }
     world.limits = Limits { bytes: 2500, ..Limits::DEFAULT };
-    let fence = world.claim(first);
+    let fence = world.lease(first);
     world.complete_with(first, fence, Some(vec![5_u8; 1000].into()));
-    assert_eq!(world.last.changes.blobs.len(), 1 + 3, "the result and three payloads");
+    assert_eq!(world.last.blobs.len(), 1 + 3, "the result and three payloads");
     assert_eq!(world.advance_all(flow_id), 1);
     assert!(children.iter().all(|id| world.payload(*id).unwrap().len() == 1000 && world.state(*id) == P::Waiting));
 }
@@ -193,22 +193,22 @@ fn a_wide_race_cancels_its_losers_over_several_steps() {
     world.complete(members[7]);
     assert_eq!(world.state(members[100]), P::Waiting, "the winner's child starts at once");
     let key = FlowKey::SiblingCancels(flow_id, members[100].uuid());
-    assert!(world.flows.contains_key(&key));
+    assert!(world.flow_record(key).is_some());
     // A loser that ends by itself in between is an acknowledgement.
     let by_itself = *members.iter().rev().find(|id| world.state(**id) == P::Waiting && **id != members[100]).unwrap();
     world.complete(by_itself);
     assert!(world.advance_all(flow_id) > 3);
-    assert!(!world.flows.contains_key(&key));
+    assert!(!world.flow_record(key).is_some());
     let cancelled = members.iter().filter(|id| world.state(**id) == P::Cancelled).count();
     assert_eq!((cancelled, world.state(by_itself)), (98, P::Completed));
-    let outcome = world.world.execution(members[0]).vector().terminal_outcome();
+    let outcome = world.execution(members[0]).vector().terminal_outcome();
     assert_eq!(outcome, TerminalOutcome::Cancelled);
     world.check(flow_id);
 }
 
 #[test]
 fn a_flow_with_nothing_left_is_not_advanced() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     assert!(!world.advance(flow_id));
     assert!(world.last.is_empty());
@@ -220,11 +220,11 @@ fn a_flow_with_nothing_left_is_not_advanced() {
 /// once per layer it goes through, not once per member.
 #[test]
 fn a_wide_step_loads_in_few_rounds() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let (flow_id, members) = world.build(&fan(100));
-    let fence = world.claim(members[0]);
-    world.execute(crate::situation::fail_args(members[0], fence)).unwrap();
-    assert!(world.rounds <= 6, "{} rounds", world.rounds);
+    let fence = world.lease(members[0]);
+    world.run(crate::situation::fail_args(members[0], fence)).unwrap();
+    assert!(world.asked.len() <= 6, "{} rounds", world.asked.len());
     assert!(members[1..].iter().all(|id| world.state(*id) == P::Skipped));
     world.check(flow_id);
 }

@@ -1,6 +1,7 @@
 //! Bytes of the records of flows.
 
-use super::fixture::{FlowWorld, cancel_flow, shape};
+use super::fixture::{cancel_flow, shape};
+use crate::fixture::World;
 use leasehold_core::codec::{RECORD_BYTES_MAX, Stored, decode, encode};
 use leasehold_core::command::flow::{CancelFlowHeader, Limits, SetFlowTag};
 use leasehold_core::flow::{EdgeGroup, EdgeGroupPolicy, FLOW_EDGES_MAX, FLOW_NODES_MAX, OnSatisfied};
@@ -43,15 +44,16 @@ fn record_reads_back(record: &FlowRecord) -> usize {
         FlowRecord::Continuation(record) => reads_back(&**record),
         FlowRecord::SiblingCancels(record) => reads_back(&**record),
         FlowRecord::PendingCancels(record) => reads_back(&**record),
+        FlowRecord::Build(record) => reads_back(&**record),
     }
 }
 
 /// A flow in which every kind of record exists.
-fn rich() -> (FlowWorld, FlowId) {
+pub fn rich() -> (World, FlowId) {
     let mut policies = vec![EdgeGroupPolicy::AllOf; 40];
     policies[39] = EdgeGroupPolicy::AnyOf { on_satisfied: OnSatisfied::CancelRemaining };
     let edges: Vec<_> = (0..39).map(|node| (node, 39)).collect();
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let (flow_id, members) = world.build(&shape(policies, &edges));
     world.run(SetFlowTag { flow_id, key: "a.b".into(), value: "c".into() }).unwrap();
     world.limits = Limits { rows: 10, ..Limits::DEFAULT };
@@ -71,9 +73,9 @@ fn rich() -> (FlowWorld, FlowId) {
 fn every_record_of_a_flow_reads_back_under_its_own_key() {
     let (world, flow_id) = rich();
     let mut kinds = BTreeSet::new();
-    for (key, record) in &world.flows {
+    for record in world.flow_records() {
         record_reads_back(record);
-        assert_eq!(record.key(), *key);
+        let key = record.key();
         assert_eq!(key.flow_id(), flow_id);
         kinds.insert(key.kind());
     }
@@ -96,7 +98,7 @@ fn every_record_of_a_flow_reads_back_under_its_own_key() {
 #[test]
 fn the_records_a_step_rewrites_are_small() {
     let (world, flow_id) = rich();
-    let bytes = |key: FlowKey| record_reads_back(&world.flows[&key]);
+    let bytes = |key: FlowKey| record_reads_back(world.flow_record(key).unwrap());
     assert!(bytes(FlowKey::Summary(flow_id)) < 50);
     let member = world.all_members(flow_id)[39].execution_id;
     assert!(bytes(FlowKey::Member(flow_id, member.uuid())) < 100);
@@ -106,7 +108,7 @@ fn the_records_a_step_rewrites_are_small() {
 fn the_largest_record_of_each_kind_fits() {
     let flow_id = FlowId::from_uuid(Uuid::max());
     let mut sizes = Vec::new();
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let tagged = world.create_flow();
     for n in 0..MAX_TAGS {
         let key = format!("a.{}{n:02}", "t".repeat(252));
@@ -129,6 +131,7 @@ fn the_largest_record_of_each_kind_fits() {
         out_edges: u32::MAX,
         inbound,
         beneath: Some(Beneath::Hold(Some("d".repeat(4096)))),
+        name: Some("n".repeat(256)),
         last_flow_graph_revision: u64::MAX,
         last_dependency_update_at: now,
     }));

@@ -1,155 +1,49 @@
-//! A store in memory that decides one step at a time with nothing loaded but
-//! what the step asked for, and checks after each what holds of every flow.
+//! What tests of flows need besides the world: its records of flows by kind,
+//! and operations with their usual arguments.
 
 use crate::fixture::World;
 use leasehold_core::command::flow::{
-    Act, AddExecutionToFlow, AddOutcome, AdvanceFlow, Answer, ApplyDependencyToChild, ApplyOutcome, CancelFlow,
-    CreateFlow, FlowDecision, FlowOperation, FlowSet, FlowSource, Limits, Need, SetEdgeGroupPolicy,
-    StageDependencyEdge, Step, decide_step,
+    AddExecutionToFlow, AddOutcome, AdvanceFlow, ApplyDependencyToChild, ApplyOutcome, CancelFlow, CreateFlow,
+    SetEdgeGroupPolicy, StageDependencyEdge,
 };
 use leasehold_core::command::{
-    CancelExecution, ClaimExecution, CommandSource, CompleteExecution, FailExecution, FenceTriple, Operation,
+    CancelExecution, ClaimExecution, CommandSource, CompleteExecution, FailExecution, FenceTriple,
 };
-use leasehold_core::decision::Context;
-use leasehold_core::error::EngineError;
+use leasehold_core::decision::Change;
 use leasehold_core::flow::{EdgeGroupPolicy, Shape};
 use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, Namespace};
-use leasehold_core::invariant::{check_changes, check_flow, check_flow_changes, check_member};
+use leasehold_core::invariant::{check_flow, check_member};
 use leasehold_core::record::flow::{CancellationPolicy, Flow, FlowKey, FlowRecord, FlowSummary, Member};
 use leasehold_core::record::{Blob, BlobKey, BlobKind, Record, RecordKey};
 use leasehold_core::state::{AttemptState, PublicState};
-use leasehold_core::view::Source;
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Where every flow here lives, as every execution of the other fixture does.
+/// Where every flow here lives, as every execution of the world does.
 pub const PARTITION: u16 = 7;
 
-/// Executions, flows, and what the step at hand has loaded.
-#[derive(Clone)]
-pub struct FlowWorld {
-    pub world: World,
-    pub flows: HashMap<FlowKey, FlowRecord>,
-    pub limits: Limits,
-    /// What the last step wrote.
-    pub last: FlowSet,
-    /// How often the last step came back for more.
-    pub rounds: usize,
-    /// The most rows any step wrote.
-    pub largest: usize,
-    /// Whether everything counts as loaded, for tests that are about size.
-    pub hot: bool,
-    loaded: RefCell<HashSet<Need>>,
-}
-
-impl Source for FlowWorld {
-    fn record(&self, key: &RecordKey) -> Option<Record> {
-        self.world.records.get(key).cloned()
-    }
-}
-
-impl FlowSource for FlowWorld {
-    fn is_loaded(&self, need: &Need) -> bool {
-        self.hot || self.loaded.borrow().contains(need)
-    }
-
-    fn flow_record(&self, key: &FlowKey) -> Option<FlowRecord> {
-        self.flows.get(key).filter(|_| self.is_loaded(&Need::Flow(*key))).cloned()
-    }
-
-    fn blob(&self, key: &BlobKey) -> Option<Blob> {
-        assert!(self.is_loaded(&Need::Blob(*key)), "{key:?} is read before it is loaded");
-        self.world.blobs.get(key).cloned()
-    }
-}
-
-impl FlowWorld {
-    pub fn new() -> Self {
-        Self {
-            world: World::new(),
-            flows: HashMap::new(),
-            limits: Limits::DEFAULT,
-            last: FlowSet::default(),
-            rounds: 0,
-            largest: 0,
-            hot: false,
-            loaded: RefCell::default(),
+impl World {
+    pub fn flow_record(&self, key: FlowKey) -> Option<&FlowRecord> {
+        match self.records.get(&RecordKey::Flow(key)) {
+            Some(Record::Flow(record)) => Some(record),
+            _ => None,
         }
     }
 
-    /// Decides a step from nothing loaded, and checks what holds of it.
-    pub fn decide(&mut self, act: &Act) -> FlowDecision {
-        let context = Context { now: self.world.now, random: 0.5, promised_until: None };
-        self.loaded.borrow_mut().clear();
-        self.rounds = 0;
-        let decision = loop {
-            match decide_step(act, self, &context, self.limits) {
-                Step::Decided(decision) => break *decision,
-                Step::Needs(needs) => {
-                    self.rounds += 1;
-                    let fresh = needs.iter().filter(|need| self.loaded.borrow_mut().insert((*need).clone())).count();
-                    assert_eq!(fresh, needs.len(), "a step asks only for what it does not have");
-                    assert!(fresh > 0, "a step that asks, asks for something");
-                }
-            }
-        };
-        if let Err(violation) = check_changes(&decision.set.changes) {
-            panic!("{violation}\nafter {act:?}\nwriting {:#?}", decision.set);
-        }
-        if let Err(violation) = check_flow_changes(&decision.set) {
-            panic!("{violation}\nafter {act:?}");
-        }
-        for change in &decision.set.changes.changes {
-            assert_eq!(
-                change.old,
-                self.world.records.get(&change.key).cloned(),
-                "the version before is the current one"
-            );
-        }
-        for change in &decision.set.flows {
-            assert_eq!(change.old, self.flows.get(&change.key).cloned(), "the version before is the current one");
-        }
-        decision
+    /// Every record of a flow.
+    pub fn flow_records(&self) -> impl Iterator<Item = &FlowRecord> {
+        self.records.values().filter_map(|record| match record {
+            Record::Flow(record) => Some(record),
+            _ => None,
+        })
     }
 
-    /// Decides and applies.
-    pub fn act(&mut self, act: &Act) -> Result<Answer, EngineError> {
-        let decision = self.decide(act);
-        self.largest = self.largest.max(decision.set.rows());
-        self.world.apply(&decision.set.changes);
-        for change in &decision.set.flows {
-            match &change.new {
-                Some(record) => self.flows.insert(change.key, record.clone()),
-                None => self.flows.remove(&change.key),
-            };
-        }
-        self.last = decision.set;
-        decision.outcome
-    }
-
-    /// An operation on a flow.
-    pub fn run<O: FlowOperation>(&mut self, operation: O) -> Result<O::Outcome, EngineError> {
-        let answer = self.act(&Act::Flow(operation.into_command()))?;
-        let Answer::Flow(reply) = answer else { panic!("{} answered {answer:?}", O::NAME) };
-        match O::outcome(reply) {
-            Ok(outcome) => Ok(outcome),
-            Err(other) => panic!("{} answered {other:?}", O::NAME),
-        }
-    }
-
-    /// An operation on an execution.
-    pub fn execute<O: Operation>(&mut self, operation: O) -> Result<O::Outcome, EngineError> {
-        let answer = self.act(&Act::Execution(operation.into_command()))?;
-        let Answer::Execution(reply) = answer else { panic!("{} answered {answer:?}", O::NAME) };
-        match O::outcome(reply) {
-            Ok(outcome) => Ok(outcome),
-            Err(other) => panic!("{} answered {other:?}", O::NAME),
-        }
+    /// What the last command changed of flows.
+    pub fn flow_changes(&self) -> impl Iterator<Item = &Change> {
+        self.last.changes.iter().filter(|change| matches!(change.key, RecordKey::Flow(_)))
     }
 
     pub fn create_flow(&mut self) -> FlowId {
-        let flow_id = FlowId::from_uuid(self.world.mint());
+        let flow_id = FlowId::from_uuid(self.mint());
         let namespace = Namespace::new("tests");
         self.run(CreateFlow { flow_id, partition: PARTITION, flow_kind: "test".into(), namespace }).unwrap();
         flow_id
@@ -157,7 +51,7 @@ impl FlowWorld {
 
     /// Creates an execution and makes it a member.
     pub fn member(&mut self, flow_id: FlowId) -> ExecutionId {
-        let execution_id = self.world.create();
+        let execution_id = self.create();
         let added = self.run(AddExecutionToFlow { flow_id, partition: PARTITION, execution_id });
         assert!(matches!(added, Ok(AddOutcome::Added { .. })), "{added:?}");
         execution_id
@@ -175,7 +69,7 @@ impl FlowWorld {
     ) -> StageDependencyEdge {
         StageDependencyEdge {
             flow_id,
-            edge_id: EdgeId::from_uuid(self.world.mint()),
+            edge_id: EdgeId::from_uuid(self.mint()),
             upstream_execution_id: upstream,
             downstream_execution_id: downstream,
             dependency_kind: "success_only".into(),
@@ -217,28 +111,28 @@ impl FlowWorld {
     }
 
     pub fn flow(&self, id: FlowId) -> Arc<Flow> {
-        match self.flows.get(&FlowKey::Flow(id)) {
+        match self.flow_record(FlowKey::Flow(id)) {
             Some(FlowRecord::Flow(flow)) => flow.clone(),
             other => panic!("{id} is {other:?}"),
         }
     }
 
     pub fn summary(&self, id: FlowId) -> Arc<FlowSummary> {
-        match self.flows.get(&FlowKey::Summary(id)) {
+        match self.flow_record(FlowKey::Summary(id)) {
             Some(FlowRecord::Summary(summary)) => summary.clone(),
             other => panic!("{id} is {other:?}"),
         }
     }
 
     pub fn member_record(&self, flow: FlowId, id: ExecutionId) -> Arc<Member> {
-        match self.flows.get(&FlowKey::Member(flow, id.uuid())) {
+        match self.flow_record(FlowKey::Member(flow, id.uuid())) {
             Some(FlowRecord::Member(member)) => member.clone(),
             other => panic!("{id} is {other:?}"),
         }
     }
 
     pub fn state(&self, id: ExecutionId) -> PublicState {
-        self.world.public_state(id)
+        self.public_state(id)
     }
 
     pub fn states<const N: usize>(&self, ids: [ExecutionId; N]) -> [PublicState; N] {
@@ -246,20 +140,20 @@ impl FlowWorld {
     }
 
     /// Grants and claims: a fresh attempt, or the interrupted one.
-    pub fn claim(&mut self, id: ExecutionId) -> FenceTriple {
-        self.execute(crate::fixture::grant_args(id)).unwrap();
-        let claimed = if self.world.execution(id).vector().attempt_state() == AttemptState::AttemptInterrupted {
-            let args = self.world.resume_args(id);
-            self.execute(args)
+    pub fn lease(&mut self, id: ExecutionId) -> FenceTriple {
+        self.run(crate::fixture::grant_args(id)).unwrap();
+        let claimed = if self.execution(id).vector().attempt_state() == AttemptState::AttemptInterrupted {
+            let args = self.resume_args(id);
+            self.run(args)
         } else {
-            let args: ClaimExecution = self.world.claim_args(id);
-            self.execute(args)
+            let args: ClaimExecution = self.claim_args(id);
+            self.run(args)
         };
         claimed.unwrap().fence().into()
     }
 
     pub fn complete_with(&mut self, id: ExecutionId, fence: FenceTriple, result: Option<Blob>) {
-        self.execute(CompleteExecution {
+        self.run(CompleteExecution {
             execution_id: id,
             fence,
             attempt_index: None,
@@ -272,25 +166,25 @@ impl FlowWorld {
 
     /// Claims and completes.
     pub fn complete(&mut self, id: ExecutionId) {
-        let fence = self.claim(id);
+        let fence = self.lease(id);
         self.complete_with(id, fence, None);
     }
 
     /// Claims and fails for good.
     pub fn fail(&mut self, id: ExecutionId) {
-        let fence = self.claim(id);
+        let fence = self.lease(id);
         let args: FailExecution = crate::situation::fail_args(id, fence);
-        self.execute(args).unwrap();
+        self.run(args).unwrap();
         assert_eq!(self.state(id), PublicState::Failed);
     }
 
     pub fn cancel(&mut self, id: ExecutionId) {
         let (reason, source, fence) = ("by hand".to_owned(), CommandSource::OperatorOverride, FenceTriple::NONE);
-        self.execute(CancelExecution { execution_id: id, reason, source, fence }).unwrap();
+        self.run(CancelExecution { execution_id: id, reason, source, fence }).unwrap();
     }
 
     pub fn payload(&self, id: ExecutionId) -> Option<Blob> {
-        self.world.blobs.get(&BlobKey { execution: id.uuid(), kind: BlobKind::Payload }).cloned()
+        self.blobs.get(&BlobKey { execution: id.uuid(), kind: BlobKind::Payload }).cloned()
     }
 
     /// One turn of what is left; whether there is more.
@@ -315,8 +209,7 @@ impl FlowWorld {
     /// Every member of a flow, in the order of joining.
     pub fn all_members(&self, flow_id: FlowId) -> Vec<Arc<Member>> {
         let mut members: Vec<Arc<Member>> = self
-            .flows
-            .values()
+            .flow_records()
             .filter_map(|record| match record {
                 FlowRecord::Member(member) if member.flow_id == flow_id => Some(member.clone()),
                 _ => None,
@@ -332,19 +225,15 @@ impl FlowWorld {
         let members = self.all_members(flow_id);
         check_flow(&self.flow(flow_id), &self.summary(flow_id), members.iter().map(|member| &**member)).unwrap();
         let mut counted = leasehold_core::flow::StateCounts::default();
+        let at_rest = self.flow(flow_id).sealed && !self.summary(flow_id).work_left;
         for member in &members {
-            check_member(member, &self.world.execution(member.execution_id)).unwrap();
+            check_member(member, &self.execution(member.execution_id), at_rest).unwrap();
             counted.moved(None, Some(self.state(member.execution_id)));
         }
         assert_eq!(counted, self.summary(flow_id).counts, "the counts are those of the members");
-        let has = |key| self.flows.contains_key(&key);
+        let has = |key| self.flow_record(key).is_some();
         assert_eq!(self.summary(flow_id).work_left, has(FlowKey::Continuation(flow_id)));
         assert_eq!(self.summary(flow_id).cancels_pending, has(FlowKey::PendingCancels(flow_id)));
-    }
-
-    /// What the last step told, fact by fact.
-    pub fn told(&self) -> Vec<String> {
-        self.world.told()
     }
 }
 

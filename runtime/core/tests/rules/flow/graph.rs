@@ -1,7 +1,7 @@
 //! Building a graph: every check, in order, and every effect.
 
-use super::fixture::{FlowWorld, PARTITION, apply_args};
-use crate::fixture::{detail, refused};
+use super::fixture::{PARTITION, apply_args};
+use crate::fixture::{World, detail, refused};
 use leasehold_core::command::flow::{
     AddExecutionToFlow, AddOutcome, ApplyOutcome, CancelFlow, CreateFlow, CreateFlowOutcome, EvaluateFlowEligibility,
     FlowEligibility, ProjectFlowSummary, SetEdgeGroupPolicy, SetFlowTag, SetPolicyOutcome, StageDependencyEdge, Staged,
@@ -9,6 +9,7 @@ use leasehold_core::command::flow::{
 use leasehold_core::error::EngineError;
 use leasehold_core::flow::{EdgeGroupPolicy, FLOW_EDGES_MAX, FLOW_NODES_MAX, OnSatisfied, PolicySpec, PublicFlowState};
 use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, Namespace};
+use leasehold_core::record::Record;
 use leasehold_core::record::flow::{CancellationPolicy, FlowKey, FlowRecord};
 use leasehold_core::state::PublicState as P;
 use std::sync::Arc;
@@ -18,14 +19,14 @@ fn add(flow_id: FlowId, execution_id: ExecutionId) -> AddExecutionToFlow {
     AddExecutionToFlow { flow_id, partition: PARTITION, execution_id }
 }
 
-fn cancelled(world: &mut FlowWorld, flow_id: FlowId) {
+fn cancelled(world: &mut World, flow_id: FlowId) {
     let args = CancelFlow { flow_id, reason: "stop".into(), cancellation_policy: CancellationPolicy::FlowOnly };
     world.run(args).unwrap();
 }
 
 #[test]
 fn a_flow_is_created_once_whatever_the_repeat_says() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let before = world.flow(flow_id);
     assert_eq!((before.graph_revision, before.node_count, before.edge_count), (0, 0, 0));
@@ -40,7 +41,7 @@ fn a_flow_is_created_once_whatever_the_repeat_says() {
 
 #[test]
 fn members_are_refused_in_order() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let missing = FlowId::from_uuid(Uuid::from_u128(999));
     let elsewhere = ExecutionId::from_parts(8, Uuid::from_u128(5));
@@ -60,15 +61,15 @@ fn members_are_refused_in_order() {
 
 #[test]
 fn a_member_joins_once_and_for_life() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [first, second] = world.members(flow_id);
-    assert_eq!(world.world.execution(second).flow_id, Some(flow_id));
+    assert_eq!(world.execution(second).flow_id, Some(flow_id));
     let flow = world.flow(flow_id);
     assert_eq!((flow.graph_revision, flow.node_count), (2, 2));
     assert_eq!(world.run(add(flow_id, first)), Ok(AddOutcome::AlreadyMember { execution_id: first, node_count: 2 }));
     assert!(world.last.is_empty());
-    let ended = world.world.create();
+    let ended = world.create();
     world.cancel(ended);
     let added = world.run(add(flow_id, ended));
     assert_eq!(added, Ok(AddOutcome::Added { execution_id: ended, new_node_count: 3 }), "an ended one may join");
@@ -78,10 +79,10 @@ fn a_member_joins_once_and_for_life() {
 
 #[test]
 fn dependencies_are_refused_in_order_and_change_nothing() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, c] = world.members(flow_id);
-    let stranger = world.world.create();
+    let stranger = world.create();
     let good = world.stage_args(flow_id, a, b);
     let wrong = |change: fn(&mut StageDependencyEdge)| {
         let mut args = good.clone();
@@ -129,7 +130,7 @@ fn dependencies_are_refused_in_order_and_change_nothing() {
 
 #[test]
 fn cycles_are_found_through_others_and_given_up_beyond_the_bound() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     world.hot = true;
     let flow_id = world.create_flow();
     let members: Vec<_> = (0..1003).map(|_| world.member(flow_id)).collect();
@@ -152,7 +153,7 @@ fn cycles_are_found_through_others_and_given_up_beyond_the_bound() {
 
 #[test]
 fn parallel_dependencies_count_each() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b] = world.members(flow_id);
     world.edge(flow_id, a, b);
@@ -166,7 +167,7 @@ fn parallel_dependencies_count_each() {
 
 #[test]
 fn pages_grow_past_their_size() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let hub = world.member(flow_id);
     let others: Vec<_> = (0..300).map(|_| world.member(flow_id)).collect();
@@ -184,16 +185,16 @@ fn pages_grow_past_their_size() {
 
 #[test]
 fn a_full_flow_takes_nothing_more() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b] = world.members(flow_id);
-    let fill = |world: &mut FlowWorld, nodes: u32, edges: u32| {
+    let fill = |world: &mut World, nodes: u32, edges: u32| {
         let mut flow = (*world.flow(flow_id)).clone();
         (flow.node_count, flow.edge_count) = (nodes, edges);
-        world.flows.insert(FlowKey::Flow(flow_id), FlowRecord::Flow(Arc::new(flow)));
+        world.records.insert(FlowKey::Flow(flow_id).into(), Record::Flow(FlowRecord::Flow(Arc::new(flow))));
     };
     fill(&mut world, FLOW_NODES_MAX, FLOW_EDGES_MAX);
-    let one = world.world.create();
+    let one = world.create();
     let error = refused(world.run(add(flow_id, one)), "invalid_input");
     assert_eq!(detail(&error), "flow nodes: 10001, at most 10000");
     let args = world.stage_args(flow_id, a, b);
@@ -205,13 +206,13 @@ fn a_full_flow_takes_nothing_more() {
 
 #[test]
 fn an_apply_is_refused_in_order() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, c] = world.members(flow_id);
     let staged = world.stage_args(flow_id, a, b);
     world.run(staged.clone()).unwrap();
     let good = apply_args(&staged);
-    let invalid = |world: &mut FlowWorld, args, expected: &str| {
+    let invalid = |world: &mut World, args, expected: &str| {
         assert_eq!(detail(&refused(world.run(args), "invalid_dependency")), expected);
     };
     let mut args = good.clone();
@@ -236,7 +237,7 @@ fn an_apply_is_refused_in_order() {
     args.data_passing_ref = Some("result".into());
     invalid(&mut world, args, "data_passing_ref differs");
     assert_eq!(world.run(good.clone()), Ok(ApplyOutcome::Applied { unsatisfied_count: 1 }));
-    let execution = world.world.execution(b);
+    let execution = world.execution(b);
     assert_eq!(execution.blocking_detail, Some(format!("1 dep(s) unresolved incl {}", good.edge_id)));
     assert_eq!(world.state(b), P::WaitingChildren);
     assert_eq!(world.run(good.clone()), Ok(ApplyOutcome::AlreadyApplied));
@@ -255,7 +256,7 @@ fn an_apply_is_refused_in_order() {
 
 #[test]
 fn a_policy_is_fixed_by_the_first_dependency() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b] = world.members(flow_id);
     let on_satisfied = OnSatisfied::LetRun;
@@ -269,7 +270,7 @@ fn a_policy_is_fixed_by_the_first_dependency() {
     refused(world.run(nowhere), "flow_not_found");
     assert_eq!(detail(&refused(world.run(bad.clone()), "invalid_input")), "unsupported_policy_variant: some_of");
     let mut outside = set(quorum(1));
-    outside.downstream_execution_id = world.world.create();
+    outside.downstream_execution_id = world.create();
     refused(world.run(outside), "execution_not_in_flow");
     assert_eq!(world.run(set(quorum(2))), Ok(SetPolicyOutcome::Set));
     assert_eq!(world.run(set(quorum(2))), Ok(SetPolicyOutcome::AlreadySet));
@@ -288,12 +289,11 @@ fn a_policy_is_fixed_by_the_first_dependency() {
 #[test]
 fn eligibility_names_the_first_thing_that_holds() {
     use FlowEligibility as E;
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, c] = world.members(flow_id);
-    let of =
-        |world: &mut FlowWorld, execution_id| world.run(EvaluateFlowEligibility { flow_id, execution_id }).unwrap();
-    let solo = world.world.create();
+    let of = |world: &mut World, execution_id| world.run(EvaluateFlowEligibility { flow_id, execution_id }).unwrap();
+    let solo = world.create();
     assert_eq!(of(&mut world, solo), E::Eligible);
     assert_eq!(of(&mut world, ExecutionId::from_parts(PARTITION, Uuid::max())), E::NotFound);
     world.edge(flow_id, a, b);
@@ -308,7 +308,7 @@ fn eligibility_names_the_first_thing_that_holds() {
 
 #[test]
 fn tags_of_a_flow_are_set_like_those_of_an_execution() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let set = |key: &str, value: &str| SetFlowTag { flow_id, key: key.into(), value: value.into() };
     world.run(set("team.name", "red")).unwrap();
@@ -330,14 +330,14 @@ fn tags_of_a_flow_are_set_like_those_of_an_execution() {
 #[test]
 fn a_flow_shows_what_its_members_do() {
     use PublicFlowState as F;
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b] = world.members(flow_id);
-    let shown = |world: &FlowWorld| world.flow(flow_id).public_flow_state(&world.summary(flow_id));
+    let shown = |world: &World| world.flow(flow_id).public_flow_state(&world.summary(flow_id));
     assert_eq!(shown(&world), F::Open);
     world.edge(flow_id, a, b);
     assert_eq!(shown(&world), F::Blocked);
-    let fence = world.claim(a);
+    let fence = world.lease(a);
     assert_eq!(shown(&world), F::Running);
     world.complete_with(a, fence, None);
     assert_eq!(shown(&world), F::Open);

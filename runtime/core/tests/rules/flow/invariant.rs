@@ -1,11 +1,13 @@
 //! The checks of what holds of flows: each notices what it is there for.
 
-use super::fixture::{FlowWorld, cancel_flow};
-use leasehold_core::command::flow::{FlowChange, FlowSet};
+use super::fixture::cancel_flow;
+use crate::fixture::World;
+use leasehold_core::decision::{Change, ChangeSet};
 use leasehold_core::flow::GroupState;
 use leasehold_core::invariant::{FlowViolation, check_flow, check_flow_changes, check_member};
+use leasehold_core::record::Record;
 use leasehold_core::record::flow::{
-    Beneath, CancellationPolicy, Continuation, Flow, FlowRecord, FlowSummary, Member, PendingCancels,
+    Beneath, CancellationPolicy, Continuation, Flow, FlowKey, FlowRecord, FlowSummary, Member, PendingCancels,
 };
 use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
@@ -17,8 +19,8 @@ fn noticed(result: Result<(), FlowViolation>, rule: &str) {
 }
 
 /// A chain of two, the second of which waits.
-fn chain() -> (FlowWorld, Flow, FlowSummary, Vec<Member>) {
-    let mut world = FlowWorld::new();
+fn chain() -> (World, Flow, FlowSummary, Vec<Member>) {
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b] = world.members(flow_id);
     world.edge(flow_id, a, b);
@@ -59,21 +61,21 @@ fn every_broken_member_is_noticed_by_its_rule() {
         ("each dependency is counted once, where it ended", |member| member.inbound.failed = 1),
     ];
     let (world, _, _, members) = chain();
-    let execution = world.world.execution(members[1].execution_id);
+    let execution = world.execution(members[1].execution_id);
     for (rule, spoil) in cases {
         let mut member = members[1].clone();
         spoil(&mut member);
-        noticed(check_member(&member, &execution), rule);
+        noticed(check_member(&member, &execution, true), rule);
     }
     let (mut ended, flow, _, before) = chain();
     ended.complete(before[0].execution_id);
     let fired = ended.member_record(flow.flow_id, before[1].execution_id);
-    noticed(check_member(&fired, &execution), "only a pending join keeps an execution back");
+    noticed(check_member(&fired, &execution, true), "only a pending join keeps an execution back");
     let mut remembers = (*fired).clone();
     remembers.beneath = Some(Beneath::Delay(TimestampMs(1)));
-    let runnable = ended.world.execution(fired.execution_id);
+    let runnable = ended.execution(fired.execution_id);
     noticed(
-        check_member(&remembers, &runnable),
+        check_member(&remembers, &runnable, true),
         "what keeps an execution back besides its join is remembered only while the join does",
     );
     let (mut lost, flow, _, before) = chain();
@@ -81,14 +83,19 @@ fn every_broken_member_is_noticed_by_its_rule() {
     let impossible = lost.member_record(flow.flow_id, before[1].execution_id);
     assert_eq!(impossible.inbound.state, GroupState::Impossible);
     noticed(
-        check_member(&impossible, &runnable),
+        check_member(&impossible, &runnable, true),
         "a member whose join is impossible has ended, and runs only if it is replayed",
     );
 }
 
 fn step(old: Option<FlowRecord>, new: Option<FlowRecord>) -> Result<(), FlowViolation> {
     let key = old.as_ref().or(new.as_ref()).map(FlowRecord::key).unwrap();
-    check_flow_changes(&FlowSet { flows: vec![FlowChange { key, old, new }], ..FlowSet::default() })
+    check_flow_changes(&change(key, old, new))
+}
+
+fn change(key: FlowKey, old: Option<FlowRecord>, new: Option<FlowRecord>) -> ChangeSet {
+    let change = Change { key: key.into(), old: old.map(Record::Flow), new: new.map(Record::Flow) };
+    ChangeSet { changes: vec![change], ..ChangeSet::default() }
 }
 
 #[test]
@@ -130,7 +137,7 @@ fn every_broken_step_of_another_record_is_noticed() {
     let mut refired = fired.clone();
     refired.inbound.state = GroupState::Satisfied;
     noticed(step(member(&fired), member(&refired)), "a join fires once, until a replay");
-    let pick = |wanted: fn(&FlowRecord) -> bool| world.flows.values().find(|record| wanted(record)).cloned();
+    let pick = |wanted: fn(&FlowRecord) -> bool| world.flow_records().find(|record| wanted(record)).cloned();
     let edge = pick(|record| matches!(record, FlowRecord::Edge(_)));
     noticed(step(edge.clone(), edge), "a dependency never changes");
     for page in [
@@ -155,9 +162,7 @@ fn every_broken_step_of_another_record_is_noticed() {
     let none =
         PendingCancels { flow_id, members: leasehold_core::record::flow::Ordinals::default(), due_at: flow.created_at };
     noticed(step(None, Some(none.into())), "members that are left to end are some");
-    let key = leasehold_core::record::flow::FlowKey::Flow(flow_id);
-    let nothing = FlowSet { flows: vec![FlowChange { key, old: None, new: None }], ..FlowSet::default() };
-    noticed(check_flow_changes(&nothing), "a change changes something");
-    let wrong = FlowSet { flows: vec![FlowChange { key, old: None, new: member(&members[0]) }], ..FlowSet::default() };
-    noticed(check_flow_changes(&wrong), "a record keeps its key");
+    let key = FlowKey::Flow(flow_id);
+    noticed(check_flow_changes(&change(key, None, None)), "a change changes something");
+    noticed(check_flow_changes(&change(key, None, member(&members[0]))), "a record keeps its key");
 }

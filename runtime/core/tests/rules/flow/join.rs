@@ -1,7 +1,7 @@
 //! Joins: what the end of an upstream does to those that wait for it.
 
-use super::fixture::{FlowWorld, apply_args};
-use crate::fixture::{holder, refused};
+use super::fixture::apply_args;
+use crate::fixture::{World, holder, refused};
 use bytes::Bytes;
 use leasehold_core::command::flow::{CascadeCompletion, CascadeOutcome, ResolveDependency};
 use leasehold_core::command::{
@@ -17,7 +17,7 @@ const CANCEL: OnSatisfied = OnSatisfied::CancelRemaining;
 
 #[test]
 fn a_child_runs_when_all_its_upstreams_succeeded_and_in_the_same_step() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, child] = world.members(flow_id);
     world.edge(flow_id, a, child);
@@ -26,16 +26,16 @@ fn a_child_runs_when_all_its_upstreams_succeeded_and_in_the_same_step() {
     assert_eq!(world.state(child), P::WaitingChildren);
     world.complete(b);
     assert_eq!(world.state(child), P::Waiting);
-    assert!(matches!(world.world.queue(child), Queue::Ready { .. }));
+    assert!(matches!(world.queue(child), Queue::Ready { .. }));
     let group = &world.member_record(flow_id, child).inbound;
-    assert_eq!((group.state, group.satisfied_at), (GroupState::Satisfied, Some(world.world.now)));
-    assert_eq!(world.world.execution(child).vector().attempt_state(), AttemptState::PendingFirstAttempt);
+    assert_eq!((group.state, group.satisfied_at), (GroupState::Satisfied, Some(world.now)));
+    assert_eq!(world.execution(child).vector().attempt_state(), AttemptState::PendingFirstAttempt);
     world.check(flow_id);
 }
 
 #[test]
 fn a_child_is_skipped_with_the_first_upstream_that_fails() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, child, grandchild] = world.members(flow_id);
     world.edge(flow_id, a, child);
@@ -47,8 +47,8 @@ fn a_child_is_skipped_with_the_first_upstream_that_fails() {
         world.told(),
         ["released: failed_terminal", "completed: failed", "completed: skipped", "completed: skipped"]
     );
-    let execution = world.world.execution(child);
-    assert_eq!(execution.completed_at, Some(world.world.now));
+    let execution = world.execution(child);
+    assert_eq!(execution.completed_at, Some(world.now));
     assert_eq!(execution.vector().attempt_state(), AttemptState::PendingFirstAttempt);
     world.complete(b);
     let group = &world.member_record(flow_id, child).inbound;
@@ -59,10 +59,10 @@ fn a_child_is_skipped_with_the_first_upstream_that_fails() {
 
 #[test]
 fn every_way_to_end_counts_as_what_it_is() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [cancelled, child] = world.members(flow_id);
-    let expired = world.world.create_with(|args| args.execution_deadline_at = Some(crate::fixture::START.plus(10)));
+    let expired = world.create_with(|args| args.execution_deadline_at = Some(crate::fixture::START.plus(10)));
     let add = leasehold_core::command::flow::AddExecutionToFlow { flow_id, partition: 7, execution_id: expired };
     world.run(add).unwrap();
     world.policy(flow_id, child, EdgeGroupPolicy::AnyOf { on_satisfied: LET_RUN });
@@ -70,8 +70,8 @@ fn every_way_to_end_counts_as_what_it_is() {
     world.edge(flow_id, expired, child);
     world.cancel(cancelled);
     assert_eq!(world.state(child), P::WaitingChildren);
-    world.world.pass(10);
-    world.execute(leasehold_core::command::Settle { execution_id: expired, holder_gone: None }).unwrap();
+    world.pass(10);
+    world.run(leasehold_core::command::Settle { execution_id: expired, holder_gone: None }).unwrap();
     assert_eq!(world.states([expired, child]), [P::Expired, P::Skipped]);
     assert_eq!(world.member_record(flow_id, child).inbound.failed, 2);
     world.check(flow_id);
@@ -79,7 +79,7 @@ fn every_way_to_end_counts_as_what_it_is() {
 
 #[test]
 fn an_upstream_that_ended_before_resolves_the_dependency_when_it_is_applied() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [good, bad, one, two] = world.members(flow_id);
     world.complete(good);
@@ -96,7 +96,7 @@ fn an_upstream_that_ended_before_resolves_the_dependency_when_it_is_applied() {
 
 #[test]
 fn a_dependency_staged_and_not_applied_keeps_a_join_open() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, child] = world.members(flow_id);
     let later = world.stage_args(flow_id, b, child);
@@ -112,7 +112,7 @@ fn a_dependency_staged_and_not_applied_keeps_a_join_open() {
 
 #[test]
 fn the_apply_that_completes_a_join_lets_it_be_judged() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, child] = world.members(flow_id);
     world.policy(flow_id, child, EdgeGroupPolicy::Quorum { k: 3, on_satisfied: LET_RUN });
@@ -128,7 +128,7 @@ fn the_apply_that_completes_a_join_lets_it_be_judged() {
 
 #[test]
 fn a_race_cancels_its_losers_in_the_same_step() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [winner, running, waiting, child, after_loser] = world.members(flow_id);
     world.policy(flow_id, child, EdgeGroupPolicy::AnyOf { on_satisfied: CANCEL });
@@ -136,11 +136,11 @@ fn a_race_cancels_its_losers_in_the_same_step() {
         world.edge(flow_id, upstream, child);
     }
     world.edge(flow_id, running, after_loser);
-    let lease = world.claim(running);
+    let lease = world.lease(running);
     world.complete(winner);
     assert_eq!(world.states([running, waiting, child]), [P::Cancelled, P::Cancelled, P::Waiting]);
     assert_eq!(world.state(after_loser), P::Skipped, "what waits for a loser is resolved too");
-    let loser = world.world.execution(running);
+    let loser = world.execution(running);
     assert_eq!(loser.cancellation_reason.as_deref(), Some("sibling_quorum_satisfied"));
     assert_eq!(loser.cancelled_by.as_deref(), Some("operator_override"));
     assert_eq!(loser.attempt.as_ref().unwrap().lifecycle, AttemptLifecycle::EndedCancelled);
@@ -152,14 +152,14 @@ fn a_race_cancels_its_losers_in_the_same_step() {
         fence: lease,
         lease_ttl_ms: 1000,
     };
-    refused(world.execute(late), "execution_not_active");
+    refused(world.run(late), "execution_not_active");
     world.check(flow_id);
 }
 
 #[test]
 fn a_quorum_out_of_reach_cancels_the_rest_and_one_that_lets_run_does_not() {
     for (on_satisfied, left) in [(CANCEL, P::Cancelled), (LET_RUN, P::Waiting)] {
-        let mut world = FlowWorld::new();
+        let mut world = World::new();
         let flow_id = world.create_flow();
         let [a, b, c, child] = world.members(flow_id);
         world.policy(flow_id, child, EdgeGroupPolicy::Quorum { k: 2, on_satisfied });
@@ -171,7 +171,7 @@ fn a_quorum_out_of_reach_cancels_the_rest_and_one_that_lets_run_does_not() {
         world.fail(b);
         assert_eq!(world.states([c, child]), [left, P::Skipped]);
         if on_satisfied == CANCEL {
-            let reason = world.world.execution(c).cancellation_reason.clone();
+            let reason = world.execution(c).cancellation_reason.clone();
             assert_eq!(reason.as_deref(), Some("sibling_quorum_impossible"));
         }
         world.check(flow_id);
@@ -179,16 +179,16 @@ fn a_quorum_out_of_reach_cancels_the_rest_and_one_that_lets_run_does_not() {
 }
 
 /// Stages and applies a dependency that passes data.
-fn data_edge(world: &mut FlowWorld, upstream: ExecutionId, downstream: ExecutionId) {
-    let flow_id = world.world.execution(upstream).flow_id.unwrap();
+fn data_edge(world: &mut World, upstream: ExecutionId, downstream: ExecutionId) {
+    let flow_id = world.execution(upstream).flow_id.unwrap();
     let mut args = world.stage_args(flow_id, upstream, downstream);
     args.data_passing_ref = Some("result".into());
     world.run(args.clone()).unwrap();
     world.run(apply_args(&args)).unwrap();
 }
 
-fn finish(world: &mut FlowWorld, id: ExecutionId, result: Option<&[u8]>) {
-    let fence = world.claim(id);
+fn finish(world: &mut World, id: ExecutionId, result: Option<&[u8]>) {
+    let fence = world.lease(id);
     world.complete_with(id, fence, result.map(Bytes::copy_from_slice));
 }
 
@@ -196,7 +196,7 @@ fn finish(world: &mut FlowWorld, id: ExecutionId, result: Option<&[u8]>) {
 fn the_result_of_an_upstream_becomes_the_payload() {
     let large = vec![7_u8; 5000];
     for result in [&b"small"[..], &large, b""] {
-        let mut world = FlowWorld::new();
+        let mut world = World::new();
         let flow_id = world.create_flow();
         let [a, b, child] = world.members(flow_id);
         data_edge(&mut world, a, child);
@@ -211,7 +211,7 @@ fn the_result_of_an_upstream_becomes_the_payload() {
 
 #[test]
 fn a_stored_result_is_loaded_when_a_dependency_is_applied_late() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, child] = world.members(flow_id);
     finish(&mut world, a, Some(&[1; 400]));
@@ -221,7 +221,7 @@ fn a_stored_result_is_loaded_when_a_dependency_is_applied_late() {
 
 #[test]
 fn of_a_race_only_the_winner_passes_data() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, c, child] = world.members(flow_id);
     world.policy(flow_id, child, EdgeGroupPolicy::Quorum { k: 2, on_satisfied: LET_RUN });
@@ -237,52 +237,52 @@ fn of_a_race_only_the_winner_passes_data() {
 
 #[test]
 fn an_execution_that_waits_for_its_children_goes_on_when_they_have_ended() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [child, parent] = world.members(flow_id);
-    let fence = world.claim(parent);
+    let fence = world.lease(parent);
     world.edge(flow_id, child, parent);
     assert_eq!(world.state(parent), P::Active, "a running execution is not blocked");
-    let done = world.execute(WaitChildren { execution_id: parent, fence, source: holder() }).unwrap();
+    let done = world.run(WaitChildren { execution_id: parent, fence, source: holder() }).unwrap();
     assert_eq!((done.public_state, world.state(parent)), (P::WaitingChildren, P::WaitingChildren));
     assert_eq!(world.told(), ["released: waiting_children"]);
-    let execution = world.world.execution(parent);
+    let execution = world.execution(parent);
     assert_eq!(execution.blocking_detail.as_deref(), Some("waiting for child executions to complete"));
     assert_eq!(execution.attempt.as_ref().unwrap().suspension_id.as_deref(), Some("waiting_children"));
     world.check(flow_id);
     world.complete(child);
     assert_eq!(world.state(parent), P::Resumable);
-    let epoch = world.world.execution(parent).lease_epoch;
-    world.claim(parent);
-    let execution = world.world.execution(parent);
+    let epoch = world.execution(parent).lease_epoch;
+    world.lease(parent);
+    let execution = world.execution(parent);
     assert_eq!((execution.lease_epoch, execution.total_attempt_count), (epoch.next(), 1));
     world.check(flow_id);
 }
 
 #[test]
 fn waiting_for_nothing_ends_at_once() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [child, parent] = world.members(flow_id);
-    let fence = world.claim(parent);
-    let done = world.execute(WaitChildren { execution_id: parent, fence, source: holder() }).unwrap();
+    let fence = world.lease(parent);
+    let done = world.run(WaitChildren { execution_id: parent, fence, source: holder() }).unwrap();
     assert_eq!(done.public_state, P::Resumable, "it has no dependency");
-    let fence = world.claim(parent);
+    let fence = world.lease(parent);
     world.complete(child);
     world.edge(flow_id, child, parent);
-    let done = world.execute(WaitChildren { execution_id: parent, fence, source: holder() }).unwrap();
+    let done = world.run(WaitChildren { execution_id: parent, fence, source: holder() }).unwrap();
     assert_eq!(done.public_state, P::Resumable, "its join has fired");
 }
 
 #[test]
 fn an_active_child_whose_join_becomes_impossible_is_skipped_with_its_lease() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [upstream, child] = world.members(flow_id);
-    world.claim(child);
+    world.lease(child);
     world.edge(flow_id, upstream, child);
     world.fail(upstream);
-    let execution = world.world.execution(child);
+    let execution = world.execution(child);
     assert_eq!(world.state(child), P::Skipped);
     assert_eq!(execution.lease, None);
     let attempt = execution.attempt.as_ref().unwrap();
@@ -293,11 +293,11 @@ fn an_active_child_whose_join_becomes_impossible_is_skipped_with_its_lease() {
 
 #[test]
 fn what_kept_a_child_back_besides_its_join_keeps_it_back_again() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, held, blocked] = world.members(flow_id);
-    let late = world.world.create_with(|args| args.delay_until = Some(crate::fixture::START.plus(50)));
-    let early = world.world.create_with(|args| args.delay_until = Some(crate::fixture::START.plus(5)));
+    let late = world.create_with(|args| args.delay_until = Some(crate::fixture::START.plus(50)));
+    let early = world.create_with(|args| args.delay_until = Some(crate::fixture::START.plus(5)));
     for execution_id in [late, early] {
         world.run(leasehold_core::command::flow::AddExecutionToFlow { flow_id, partition: 7, execution_id }).unwrap();
     }
@@ -305,45 +305,45 @@ fn what_kept_a_child_back_besides_its_join_keeps_it_back_again() {
     for (execution_id, reason) in
         [(held, AdmissionBlock::PausedByOperator), (blocked, AdmissionBlock::WaitingForBudget)]
     {
-        world.execute(BlockExecution { execution_id, reason, detail: detail.clone() }).unwrap();
+        world.run(BlockExecution { execution_id, reason, detail: detail.clone() }).unwrap();
     }
     for child in [held, blocked, late, early] {
         world.edge(flow_id, a, child);
         assert_eq!(world.state(child), P::WaitingChildren);
     }
     world.check(flow_id);
-    world.world.pass(10);
+    world.pass(10);
     world.complete(a);
     world.check(flow_id);
     assert_eq!(world.states([late, early, blocked]), [P::Delayed, P::Waiting, P::Waiting]);
-    assert_eq!(world.world.execution(held).vector().blocking_reason(), BlockingReason::PausedByOperator);
-    assert_eq!(world.world.execution(held).blocking_detail, detail);
-    world.execute(UnblockExecution { execution_id: held, expected_reason: None }).unwrap();
-    world.world.pass(40);
-    world.execute(PromoteDelayed { execution_id: late }).unwrap();
+    assert_eq!(world.execution(held).vector().blocking_reason(), BlockingReason::PausedByOperator);
+    assert_eq!(world.execution(held).blocking_detail, detail);
+    world.run(UnblockExecution { execution_id: held, expected_reason: None }).unwrap();
+    world.pass(40);
+    world.run(PromoteDelayed { execution_id: late }).unwrap();
     world.complete(late);
     world.check(flow_id);
 }
 
 #[test]
 fn a_resume_delay_is_not_shortened_by_a_join() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, child] = world.members(flow_id);
-    let fence = world.claim(child);
-    let until = world.world.now.plus(500);
+    let fence = world.lease(child);
+    let until = world.now.plus(500);
     let delay = Delay { execution_id: child, fence, delay_until: until, source: holder() };
-    world.execute(delay).unwrap();
+    world.run(delay).unwrap();
     world.edge(flow_id, a, child);
     world.complete(a);
     assert_eq!(world.state(child), P::Delayed);
-    assert_eq!(world.world.execution(child).delay_until, Some(until));
+    assert_eq!(world.execution(child).delay_until, Some(until));
     world.check(flow_id);
 }
 
 #[test]
 fn resolving_by_hand_repeats_what_the_commit_did() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, child] = world.members(flow_id);
     world.policy(flow_id, child, EdgeGroupPolicy::AnyOf { on_satisfied: LET_RUN });
@@ -382,16 +382,16 @@ fn resolving_by_hand_repeats_what_the_commit_did() {
 
 #[test]
 fn members_of_one_flow_do_not_move_another() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let [one, two] = [world.create_flow(), world.create_flow()];
     let [a] = world.members(one);
     let [b] = world.members(two);
-    let solo = world.world.create();
+    let solo = world.create();
     world.complete(a);
     world.complete(solo);
     assert_eq!(world.state(b), P::Waiting);
-    world.execute(SetExecutionTag { execution_id: b, key: "a.b".into(), value: "c".into() }).unwrap();
-    assert!(world.last.flows.is_empty(), "a step that moves nothing writes no counts");
+    world.run(SetExecutionTag { execution_id: b, key: "a.b".into(), value: "c".into() }).unwrap();
+    assert!(world.flow_changes().next().is_none(), "a step that moves nothing writes no counts");
     world.check(one);
     world.check(two);
 }

@@ -1,6 +1,7 @@
 //! The engine against the interpreter, which works every answer out anew.
 
-use super::fixture::{FlowWorld, shape};
+use super::fixture::shape;
+use crate::fixture::World;
 use leasehold_core::flow::{EdgeGroupPolicy, Interpreter, OnSatisfied, Shape, ShapeEdge, Standing};
 use leasehold_core::ids::{ExecutionId, FlowId};
 use leasehold_core::record::flow::CancellationPolicy;
@@ -24,14 +25,14 @@ fn standing(state: PublicState) -> Standing {
 }
 
 #[track_caller]
-fn assert_agrees(world: &FlowWorld, members: &[ExecutionId], expected: &Interpreter, shape: &Shape) {
+fn assert_agrees(world: &World, members: &[ExecutionId], expected: &Interpreter, shape: &Shape) {
     for (node, (id, expected)) in members.iter().zip(expected.standings()).enumerate() {
         let found = standing(world.state(*id));
         assert!(found.agrees(*expected), "node {node} is {found:?}, expected {expected:?} in {shape:?}");
     }
 }
 
-fn end(world: &mut FlowWorld, flow_id: FlowId, id: ExecutionId, outcome: TerminalOutcome) {
+fn end(world: &mut World, flow_id: FlowId, id: ExecutionId, outcome: TerminalOutcome) {
     match outcome {
         TerminalOutcome::Success => world.complete(id),
         _ => world.fail(id),
@@ -45,7 +46,7 @@ fn end(world: &mut FlowWorld, flow_id: FlowId, id: ExecutionId, outcome: Termina
 /// Orders that have ended the same members must have come to the same.
 fn every_order(shape: &Shape, failing: u32) -> usize {
     fn go(
-        world: &FlowWorld,
+        world: &World,
         flow_id: FlowId,
         members: &[ExecutionId],
         expected: &Interpreter,
@@ -69,7 +70,7 @@ fn every_order(shape: &Shape, failing: u32) -> usize {
             }
         }
     }
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     world.hot = true;
     let (flow_id, members) = world.build(shape);
     world.check(flow_id);
@@ -152,7 +153,7 @@ fn random_flows_come_to_what_the_interpreter_says_in_bounded_turns() {
         let mut draw = Draw(seed);
         let nodes = 5 + draw.below(5);
         let shape = draw.shape(nodes);
-        let mut world = FlowWorld::new();
+        let mut world = World::new();
         world.hot = draw.below(2) == 0;
         let (flow_id, members) = world.build(&shape);
         let mut expected = Interpreter::new(shape.clone());
@@ -173,16 +174,16 @@ fn random_flows_come_to_what_the_interpreter_says_in_bounded_turns() {
             } else if !running.is_empty() && (ready.is_empty() || draw.below(2) == 0) {
                 let node = running[draw.below(running.len() as u32) as usize];
                 let (id, good) = (members[node as usize], draw.below(3) > 0);
-                let fence = world.world.fence(id);
+                let fence = world.fence(id);
                 if good {
                     world.complete_with(id, fence, None);
                 } else {
-                    world.execute(crate::situation::fail_args(id, fence)).unwrap();
+                    world.run(crate::situation::fail_args(id, fence)).unwrap();
                 }
                 expected.end(node, if good { TerminalOutcome::Success } else { TerminalOutcome::Failed });
             } else {
                 let node = ready[draw.below(ready.len() as u32) as usize];
-                world.claim(members[node as usize]);
+                world.lease(members[node as usize]);
                 expected.claim(node);
             }
             turns += world.advance_all(flow_id);

@@ -1,6 +1,7 @@
 //! Replay of members.
 
-use super::fixture::{FlowWorld, cancel_flow};
+use super::fixture::cancel_flow;
+use crate::fixture::World;
 use crate::fixture::refused;
 use leasehold_core::command::ReplayExecution;
 use leasehold_core::flow::{EdgeGroupPolicy, GroupState, OnSatisfied};
@@ -14,19 +15,19 @@ fn replay(execution_id: ExecutionId) -> ReplayExecution {
 
 #[test]
 fn a_skipped_member_waits_anew_for_those_that_did_not_succeed() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [good, bad, child] = world.members(flow_id);
     world.edge(flow_id, good, child);
     world.edge(flow_id, bad, child);
     world.complete(good);
     world.fail(bad);
-    world.execute(replay(bad)).unwrap();
+    world.run(replay(bad)).unwrap();
     assert_eq!(world.told(), ["replay_initiated: 1 normal"]);
-    let replayed = world.execute(replay(child)).unwrap();
+    let replayed = world.run(replay(child)).unwrap();
     assert_eq!((replayed.public_state, world.state(child)), (P::WaitingChildren, P::WaitingChildren));
     assert_eq!(world.told(), ["replay_initiated: 1 skipped_flow_member"]);
-    let execution = world.world.execution(child);
+    let execution = world.execution(child);
     assert_eq!(execution.blocking_detail.as_deref(), Some("1 dep(s) unsatisfied after replay"));
     assert_eq!(execution.vector().attempt_state(), AttemptState::PendingReplayAttempt);
     let group = world.member_record(flow_id, child).inbound.clone();
@@ -42,18 +43,18 @@ fn a_skipped_member_waits_anew_for_those_that_did_not_succeed() {
 #[test]
 fn an_upstream_that_ended_in_between_is_found_by_the_next_step() {
     for (succeeds, expected) in [(true, P::Waiting), (false, P::Skipped)] {
-        let mut world = FlowWorld::new();
+        let mut world = World::new();
         let flow_id = world.create_flow();
         let [upstream, child, grandchild] = world.members(flow_id);
         world.edge(flow_id, upstream, child);
         world.edge(flow_id, child, grandchild);
         world.fail(upstream);
         if succeeds {
-            world.execute(replay(upstream)).unwrap();
+            world.run(replay(upstream)).unwrap();
             world.complete(upstream);
             assert_eq!(world.state(child), P::Skipped, "a replay reopens nothing downstream");
         }
-        world.execute(replay(child)).unwrap();
+        world.run(replay(child)).unwrap();
         assert_eq!(world.state(child), P::WaitingChildren);
         world.check(flow_id);
         assert_eq!(world.advance_all(flow_id), 1);
@@ -64,7 +65,7 @@ fn an_upstream_that_ended_in_between_is_found_by_the_next_step() {
 
 #[test]
 fn a_quorum_fires_again_after_a_replay() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b, c, child] = world.members(flow_id);
     world.policy(flow_id, child, EdgeGroupPolicy::Quorum { k: 2, on_satisfied: OnSatisfied::LetRun });
@@ -75,8 +76,8 @@ fn a_quorum_fires_again_after_a_replay() {
     world.fail(b);
     world.fail(c);
     assert_eq!(world.state(child), P::Skipped);
-    world.execute(replay(b)).unwrap();
-    world.execute(replay(child)).unwrap();
+    world.run(replay(b)).unwrap();
+    world.run(replay(child)).unwrap();
     world.advance_all(flow_id);
     assert_eq!(world.state(child), P::WaitingChildren, "c is lost, b may still succeed");
     world.complete(b);
@@ -86,29 +87,29 @@ fn a_quorum_fires_again_after_a_replay() {
 
 #[test]
 fn members_that_ran_are_replayed_as_if_alone() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b] = world.members(flow_id);
     world.edge(flow_id, a, b);
     world.complete(a);
     world.fail(b);
-    let replayed = world.execute(replay(b)).unwrap();
+    let replayed = world.run(replay(b)).unwrap();
     assert_eq!(replayed.public_state, P::Waiting);
     assert_eq!(world.told(), ["replay_initiated: 1 normal"]);
-    refused(world.execute(replay(b)), "execution_not_terminal");
+    refused(world.run(replay(b)), "execution_not_terminal");
     world.complete(b);
     world.check(flow_id);
 }
 
 #[test]
 fn nothing_is_replayed_in_a_cancelled_flow() {
-    let mut world = FlowWorld::new();
+    let mut world = World::new();
     let flow_id = world.create_flow();
     let [a, b] = world.members(flow_id);
     world.complete(a);
     world.run(cancel_flow(flow_id, CancellationPolicy::FlowOnly)).unwrap();
-    refused(world.execute(replay(a)), "flow_already_terminal");
+    refused(world.run(replay(a)), "flow_already_terminal");
     assert!(world.last.is_empty());
-    refused(world.execute(replay(b)), "execution_not_terminal");
+    refused(world.run(replay(b)), "execution_not_terminal");
     world.check(flow_id);
 }

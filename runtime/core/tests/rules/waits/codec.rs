@@ -1,12 +1,13 @@
 //! Bytes of the records of suspension: what they are, that they read back,
 //! and that bytes from a broken or hostile store are refused without harm.
 
-use super::fixture::{K2, Waiting, at, count};
+use super::fixture::{K2, at, count};
+use crate::fixture::World;
 use bytes::Bytes;
 use leasehold_core::codec::{RECORD_VERSION, Stored, decode, encode};
 use leasehold_core::record::{
-    Requester, ResumePolicy, Signal, SignalDedup, SuspendDedup, SuspensionReason, TimeoutBehavior, WaitRecord,
-    Waitpoint, Waits,
+    Requester, ResumePolicy, Signal, SignalBytes, SignalDedup, SuspendDedup, Suspended, SuspensionReason,
+    TimeoutBehavior, WaitRecord, Waitpoint, Waits,
 };
 use leasehold_core::suspension::{CompositeBody, CountKind, ResumeCondition};
 use leasehold_core::token::Keyring;
@@ -14,9 +15,9 @@ use std::fmt::{Debug, Write};
 
 /// A world with one record of each kind, nearly every field in use: two
 /// suspensions, the second open, with signals of every sort behind it.
-fn rich() -> Waiting {
-    let (mut w, id, _) = Waiting::leased();
-    let ring = w.keyring().rotate("k2", K2, 1_000_000, w.world.now).unwrap().0.unwrap();
+pub fn rich() -> World {
+    let (mut w, id, _) = World::leased();
+    let ring = w.keyring().rotate("k2", K2, 1_000_000, w.now).unwrap().0.unwrap();
     w.install(ring);
     let members = vec![
         count(2, CountKind::DistinctSources, &["a", "b"]),
@@ -41,19 +42,20 @@ fn rich() -> Waiting {
         args.idempotency_key = Some("k".into());
         args.payload = Some(Bytes::from_static(&[0, 255, 7]));
     });
+    w.deliver(id, details.additional_waitpoints[0].waitpoint_id, |args| args.payload = Some(vec![7; 300].into()));
     w
 }
 
-fn one<T: Clone>(w: &Waiting, pick: fn(&WaitRecord) -> Option<&T>) -> T {
+fn one<T: Clone>(w: &World, pick: fn(&WaitRecord) -> Option<&T>) -> T {
     // The first by key, so that there is one answer.
-    let mut records: Vec<_> = w.waits.iter().collect();
-    records.sort_by(|a, b| a.0.cmp(b.0));
-    records.into_iter().find_map(|(_, record)| pick(record)).expect("a record of the kind").clone()
+    let mut records: Vec<_> = w.wait_records().collect();
+    records.sort_by_key(|record| record.key());
+    records.into_iter().find_map(pick).expect("a record of the kind").clone()
 }
 
 macro_rules! picks {
     ($($name:ident => $kind:ident;)+) => {
-        $(fn $name(w: &Waiting) -> $kind {
+        $(fn $name(w: &World) -> $kind {
             one(w, |record| match record {
                 WaitRecord::$kind(record) => Some(&**record),
                 _ => None,
@@ -68,10 +70,12 @@ picks! {
     signal => Signal;
     signal_dedup => SignalDedup;
     suspend_dedup => SuspendDedup;
+    signal_bytes => SignalBytes;
+    suspended => Suspended;
     keyring => Keyring;
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").unwrap();
         text
@@ -147,6 +151,8 @@ fn damaged_bytes_do_no_harm() {
     withstands_damage(&signal(&w));
     withstands_damage(&signal_dedup(&w));
     withstands_damage(&suspend_dedup(&w));
+    withstands_damage(&signal_bytes(&w));
+    withstands_damage(&suspended(&w));
     withstands_damage(&keyring(&w));
 }
 
@@ -175,11 +181,19 @@ fn noise_is_refused() {
 #[test]
 fn kinds_are_named_as_their_codec_names_them() {
     let w = rich();
-    let mut kinds: Vec<_> = w.waits.keys().map(leasehold_core::record::WaitKey::kind).collect();
+    let mut kinds: Vec<_> = w.wait_records().map(|record| record.key().kind()).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let mut expected =
-        [Waits::KIND, Waitpoint::KIND, Signal::KIND, SignalDedup::KIND, SuspendDedup::KIND, Keyring::KIND];
+    let mut expected = [
+        Waits::KIND,
+        Waitpoint::KIND,
+        Signal::KIND,
+        SignalBytes::KIND,
+        SignalDedup::KIND,
+        SuspendDedup::KIND,
+        Suspended::KIND,
+        Keyring::KIND,
+    ];
     expected.sort_unstable();
     assert_eq!(kinds, expected);
 }
@@ -190,15 +204,14 @@ fn kinds_are_named_as_their_codec_names_them() {
 fn no_record_shows_a_token_or_a_secret() {
     let w = rich();
     let tokens: Vec<String> = w
-        .waits
-        .values()
+        .wait_records()
         .filter_map(|record| match record {
             WaitRecord::Waitpoint(waitpoint) => waitpoint.token.as_ref().map(|token| token.reveal().to_owned()),
             _ => None,
         })
         .collect();
     assert_eq!(tokens.len(), 2);
-    let shown = format!("{:?} {:#?}", w.waits, w.last);
+    let shown = format!("{:?} {:#?}", w.records, w.last);
     for token in &tokens {
         assert!(!shown.contains(&token[3..]), "{token}");
     }

@@ -1,14 +1,14 @@
 //! Every way out of a suspension, and the claim that follows.
 
-use super::fixture::{Waiting, at};
-use crate::fixture::{START, operator, refused};
+use super::fixture::at;
+use crate::fixture::{START, World, operator, refused};
 use crate::situation::complete_args;
 use leasehold_core::command::{
     CancelExecution, CommandSource, ExpireExecution, ExpirePhase, ExpireSuspensionOutcome, FenceTriple, RenewLease,
     ResumeExecution, Settle,
 };
 use leasehold_core::ids::{AttemptIndex, ExecutionId, LeaseEpoch};
-use leasehold_core::record::{CloseReason, ResumeTrigger, SignalKey, TimeoutBehavior, WaitpointState};
+use leasehold_core::record::{CloseReason, RecordKey, ResumeTrigger, SignalKey, TimeoutBehavior, WaitpointState};
 use leasehold_core::state::AttemptLifecycle;
 use leasehold_core::suspension::ResumeCondition;
 use leasehold_core::time::TimestampMs;
@@ -18,8 +18,8 @@ const DUE: i64 = 5_000;
 
 /// A suspension over two waitpoints with a deadline, and a pending waitpoint
 /// beside it.
-fn due_with(behavior: TimeoutBehavior) -> (Waiting, ExecutionId) {
-    let (mut w, id, _) = Waiting::leased();
+fn due_with(behavior: TimeoutBehavior) -> (World, ExecutionId) {
+    let (mut w, id, _) = World::leased();
     w.create_waitpoint(id, "later");
     let waitpoints = vec![w.fresh("a"), w.fresh("b")];
     w.suspend(id, |args| {
@@ -28,7 +28,7 @@ fn due_with(behavior: TimeoutBehavior) -> (Waiting, ExecutionId) {
         args.timeout_at = at(DUE);
         args.timeout_behavior = behavior;
     });
-    w.world.now = TimestampMs(START.0 + DUE);
+    w.now = TimestampMs(START.0 + DUE);
     (w, id)
 }
 
@@ -41,50 +41,43 @@ fn cancel(id: ExecutionId, source: CommandSource) -> CancelExecution {
 }
 
 /// How the waitpoints of an execution were closed, in order of creation.
-fn closed_as(w: &Waiting, id: ExecutionId) -> Vec<&'static str> {
-    let mut waitpoints: Vec<_> = w
-        .waits
-        .values()
-        .filter_map(|record| match record {
-            leasehold_core::record::WaitRecord::Waitpoint(waitpoint) if waitpoint.execution_id == id => {
-                Some(waitpoint.clone())
-            }
-            _ => None,
-        })
-        .collect();
-    waitpoints.sort_by_key(|waitpoint| waitpoint.waitpoint_id);
-    waitpoints.iter().map(|waitpoint| waitpoint.close_reason.map_or("open", CloseReason::as_str)).collect()
+fn closed_as(w: &World, id: ExecutionId) -> Vec<&'static str> {
+    w.waitpoints()
+        .iter()
+        .filter(|waitpoint| waitpoint.execution_id == id)
+        .map(|waitpoint| waitpoint.close_reason.map_or("open", CloseReason::as_str))
+        .collect()
 }
 
 #[test]
 fn an_operator_resumes_whatever_the_condition_says() {
     let (mut w, id) = due_with(TimeoutBehavior::Fail);
-    assert_eq!(w.run(&resume(id, 0)).unwrap().public_state.as_str(), "resumable");
+    assert_eq!(w.run(resume(id, 0)).unwrap().public_state.as_str(), "resumable");
     let suspension = w.suspension(id);
     let closed = suspension.closed.as_ref().unwrap();
     assert_eq!((closed.reason, closed.resume_trigger), (CloseReason::Resumed, Some(ResumeTrigger::Operator)));
     assert_eq!((closed.closer_signal_id, suspension.satisfied_at), (None, None));
     assert_eq!(closed_as(&w, id), ["open", "resumed", "resumed"]);
-    assert!(w.world.told().is_empty());
-    refused(w.run(&resume(id, 0)), "execution_not_suspended");
-    let missing = ExecutionId::from_parts(7, w.world.mint());
-    refused(w.run(&resume(missing, 0)), "execution_not_found");
+    assert!(w.told().is_empty());
+    refused(w.run(resume(id, 0)), "execution_not_suspended");
+    let missing = ExecutionId::from_parts(7, w.mint());
+    refused(w.run(resume(missing, 0)), "execution_not_found");
     assert_eq!(w.expire(id), ExpireSuspensionOutcome::NotSuspendedCleaned, "the deadline is gone with it");
 }
 
 #[test]
 fn an_operator_may_delay_the_resume() {
     let (mut w, id) = due_with(TimeoutBehavior::Fail);
-    assert_eq!(w.run(&resume(id, 40)).unwrap().public_state.as_str(), "delayed");
+    assert_eq!(w.run(resume(id, 40)).unwrap().public_state.as_str(), "delayed");
     let execution = w.execution(id);
     assert_eq!(execution.blocking_detail.as_deref(), Some("resume delay 40ms"));
-    assert_eq!(execution.delay_until, Some(w.world.now.plus(40)));
+    assert_eq!(execution.delay_until, Some(w.now.plus(40)));
     let claim = w.resume_args(id);
-    refused(w.world.run(claim.clone()), "execution_not_leaseable");
-    w.world.pass(40);
-    w.world.run(Settle { execution_id: id, holder_gone: None }).unwrap();
-    w.world.grant(id);
-    w.world.run(claim).unwrap();
+    refused(w.run(claim.clone()), "execution_not_leaseable");
+    w.pass(40);
+    w.run(Settle { execution_id: id, holder_gone: None }).unwrap();
+    w.grant(id);
+    w.run(claim).unwrap();
 }
 
 #[test]
@@ -102,10 +95,10 @@ fn three_deadlines_end_the_execution() {
         let execution = w.execution(id);
         let why = format!("suspension_timeout:{}", behavior.as_str());
         assert_eq!(execution.failure_reason.as_ref(), Some(&why));
-        assert_eq!(execution.completed_at, Some(w.world.now));
+        assert_eq!(execution.completed_at, Some(w.now));
         let attempt = execution.attempt.as_ref().unwrap();
         assert_eq!((attempt.lifecycle, attempt.failure_reason.as_ref()), (lifecycle, Some(&why)));
-        assert_eq!(w.world.told(), [format!("completed: {outcome}")]);
+        assert_eq!(w.told(), [format!("completed: {outcome}")]);
         let reason = format!("timed_out_{}", behavior.as_str());
         assert_eq!(w.suspension(id).closed.unwrap().reason.as_str(), reason);
         assert_eq!(closed_as(&w, id), ["proactive_close", reason.as_str(), reason.as_str()]);
@@ -136,7 +129,7 @@ fn a_deadline_that_resumes_leaves_a_signal() {
     let waitpoint = w.waitpoint(a);
     assert_eq!((waitpoint.signal_count, waitpoint.matched_signal_count), (2, 1));
     assert_eq!(w.find_waits(id).unwrap().signal_count, 1, "nobody sent it");
-    assert!(w.last.delivered.is_empty() && w.world.told().is_empty());
+    assert!(w.told().is_empty());
     assert_eq!(w.suspension(id).satisfied_at, None);
 }
 
@@ -151,8 +144,10 @@ fn an_escalated_suspension_stays_open_for_signals_without_a_deadline() {
     assert_eq!(w.execution(id).blocking_detail, Some(detail));
     let suspension = w.suspension(id);
     assert_eq!((suspension.reason.as_str(), suspension.timeout), ("waiting_for_operator_review", None));
-    assert_eq!(w.find_waits(id).unwrap().due_at(), None);
-    w.world.pass(1_000_000_000);
+    let waits = w.find_waits(id).unwrap();
+    let later = w.waitpoint(waits.open_waitpoints[0]);
+    assert_eq!(waits.due_at(), later.due_at(), "only the pending waitpoint still runs out");
+    w.pass(1_000_000_000);
     assert_eq!(w.expire(id), ExpireSuspensionOutcome::NotYetDue);
     let [a, b] = [0, 1].map(|at| suspension.waitpoints[at].waitpoint_id);
     w.deliver(id, a, |_| {});
@@ -162,14 +157,14 @@ fn an_escalated_suspension_stays_open_for_signals_without_a_deadline() {
 #[test]
 fn a_deadline_waits_for_its_time() {
     let (mut w, id) = due_with(TimeoutBehavior::Fail);
-    let missing = ExecutionId::from_parts(7, w.world.mint());
+    let missing = ExecutionId::from_parts(7, w.mint());
     assert_eq!(w.expire(missing), ExpireSuspensionOutcome::NotFoundCleaned);
-    w.world.now = w.world.now.minus(1);
+    w.now = w.now.minus(1);
     assert_eq!(w.expire(id), ExpireSuspensionOutcome::NotYetDue);
-    let (mut timeless, id, _) = Waiting::suspended();
-    timeless.world.pass(u64::from(u32::MAX));
+    let (mut timeless, id, _) = World::suspended();
+    timeless.pass(u64::from(u32::MAX));
     assert_eq!(timeless.expire(id), ExpireSuspensionOutcome::NotYetDue);
-    let (mut active, id, _) = Waiting::leased();
+    let (mut active, id, _) = World::leased();
     assert_eq!(active.expire(id), ExpireSuspensionOutcome::NotSuspendedCleaned);
     for outcome in [
         ExpireSuspensionOutcome::NotFoundCleaned,
@@ -186,29 +181,29 @@ fn a_deadline_waits_for_its_time() {
 fn a_cancellation_closes_everything_by_whoever_asks() {
     for source in [operator(), CommandSource::FlowCascade, CommandSource::Custom("flow".into())] {
         let (mut w, id) = due_with(TimeoutBehavior::Fail);
-        w.run_ending(cancel(id, source)).unwrap();
+        w.run(cancel(id, source)).unwrap();
         assert_eq!(closed_as(&w, id), ["cancelled"; 3]);
         assert_eq!(w.suspension(id).closed.unwrap().reason, CloseReason::Cancelled);
         let execution = w.execution(id);
         assert_eq!(execution.attempt.as_ref().unwrap().lifecycle, AttemptLifecycle::EndedCancelled);
         assert_eq!(w.find_waits(id).unwrap().due_at(), None);
-        let again = w.clone().run_ending(cancel(id, operator()));
+        let again = w.clone().run(cancel(id, operator()));
         assert!(again.is_ok());
     }
 }
 
 #[test]
 fn the_deadline_of_the_execution_closes_everything() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     w.create_waitpoint(id, "later");
     let deadline = TimestampMs(START.0 + 9_000);
-    let other = w.world.create_with(|args| args.execution_deadline_at = Some(deadline));
-    w.world.claim(other);
+    let other = w.create_with(|args| args.execution_deadline_at = Some(deadline));
+    w.claim(other);
     w.create_waitpoint(other, "later");
     w.suspend(other, |_| {});
-    w.world.now = deadline;
+    w.now = deadline;
     let expire = ExpireExecution { execution_id: other, phase: ExpirePhase::ExecutionDeadline, attempt_index: None };
-    w.run_ending(expire).unwrap();
+    w.run(expire).unwrap();
     assert_eq!(closed_as(&w, other), ["expired:execution_deadline"; 2]);
     assert_eq!(w.vector(other).1, "expired");
     assert_eq!(closed_as(&w, id), ["open"], "others are not touched");
@@ -216,74 +211,76 @@ fn the_deadline_of_the_execution_closes_everything() {
 
 #[test]
 fn a_timer_that_ends_the_execution_closes_everything_too() {
-    let (mut w, id, _) = Waiting::leased();
-    w.create_waitpoint(id, "later");
-    w.world.now = w.execution(id).attempt_timeout_at().unwrap();
-    w.world.promised_until = Some(w.world.now.plus(1));
-    w.run_ending(Settle { execution_id: id, holder_gone: None }).unwrap();
+    let (mut w, id, _) = World::leased();
+    let mut args = w.create_waitpoint_args(id, "later");
+    args.expires_in_ms = u64::MAX;
+    w.run(args).unwrap();
+    w.now = w.execution(id).attempt_timeout_at().unwrap();
+    w.promised_until = Some(w.now.plus(1));
+    w.run(Settle { execution_id: id, holder_gone: None }).unwrap();
     assert_eq!(w.vector(id).1, "expired");
     assert_eq!(closed_as(&w, id), ["expired:attempt_timeout"]);
 }
 
 #[test]
 fn a_worker_that_completes_gives_up_what_it_did_not_use() {
-    let (mut w, id, fence) = Waiting::leased();
+    let (mut w, id, fence) = World::leased();
     let pending = w.create_waitpoint(id, "later").waitpoint_id;
-    w.run_ending(complete_args(id, fence)).unwrap();
+    w.run(complete_args(id, fence)).unwrap();
     assert_eq!(w.waitpoint(pending).state, WaitpointState::Closed);
     assert_eq!(closed_as(&w, id), ["proactive_close"]);
 }
 
 #[test]
 fn what_does_not_end_an_execution_closes_nothing() {
-    let (mut w, id, fence) = Waiting::leased();
+    let (mut w, id, fence) = World::leased();
     w.create_waitpoint(id, "later");
     let attempt_index = AttemptIndex(0);
-    w.run_ending(RenewLease { execution_id: id, fence, attempt_index, lease_ttl_ms: 60_000 }).unwrap();
+    w.run(RenewLease { execution_id: id, fence, attempt_index, lease_ttl_ms: 60_000 }).unwrap();
     assert_eq!(closed_as(&w, id), ["open"]);
-    assert!(w.last.waits.is_empty());
-    let refused = w.run_ending(cancel(id, CommandSource::LeaseHolder));
+    assert!(w.last.changes.iter().all(|change| !matches!(change.key, RecordKey::Wait(_))));
+    let refused = w.run(cancel(id, CommandSource::LeaseHolder));
     assert!(refused.is_err());
     assert_eq!(closed_as(&w, id), ["open"]);
 }
 
 #[test]
 fn the_same_attempt_goes_on_under_the_next_epoch() {
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     let before = w.execution(id);
     let old = before.attempt.clone().unwrap();
     w.deliver(id, to.waitpoint_id, |_| {});
     assert_eq!(w.execution(id).lease_epoch, before.lease_epoch, "the epoch rises once, with the claim");
-    w.world.pass(10);
-    w.world.grant(id);
+    w.pass(10);
+    w.grant(id);
     let claim = w.resume_args(id);
-    let claimed = w.world.run(claim.clone()).unwrap();
+    let claimed = w.run(claim.clone()).unwrap();
     assert_eq!((claimed.attempt_id, claimed.attempt_index), (old.attempt_id, AttemptIndex(0)));
     assert_eq!(claimed.lease_epoch, LeaseEpoch(before.lease_epoch.0 + 1));
     assert_eq!(claimed.kind, leasehold_core::handle::HandleKind::Resumed);
-    assert_eq!(w.world.told(), ["acquired: claim_resumed"]);
+    assert_eq!(w.told(), ["acquired: claim_resumed"]);
     let attempt = w.execution(id).attempt.clone().unwrap();
-    assert_eq!((attempt.resumed_at, attempt.suspended_at, attempt.suspension_id), (Some(w.world.now), None, None));
-    assert!(w.world.run(claim).is_err());
+    assert_eq!((attempt.resumed_at, attempt.suspended_at, attempt.suspension_id), (Some(w.now), None, None));
+    assert!(w.run(claim).is_err());
     let old_fence = FenceTriple {
         lease_id: Some(old.lease_id),
         lease_epoch: Some(old.lease_epoch),
         attempt_id: Some(old.attempt_id),
     };
-    refused(w.run_ending(complete_args(id, old_fence)), "stale_lease");
+    refused(w.run(complete_args(id, old_fence)), "stale_lease");
     let observed = observed_signals(&w.find_waits(id).unwrap(), AttemptIndex(0));
     assert_eq!(observed.len(), 1, "the closed suspension stays for its worker");
     assert!(observed_signals(&w.find_waits(id).unwrap(), AttemptIndex(1)).is_empty());
-    w.run_ending(complete_args(id, claimed.fence().into())).unwrap();
+    w.run(complete_args(id, claimed.fence().into())).unwrap();
 }
 
 #[test]
 fn an_interrupted_execution_is_claimed_as_resumed_only() {
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     let claim = w.resume_args(id);
-    refused(w.world.run(claim), "execution_not_leaseable");
+    refused(w.run(claim), "execution_not_leaseable");
     w.deliver(id, to.waitpoint_id, |_| {});
-    w.world.grant(id);
-    let fresh = w.world.claim_args(id);
-    refused(w.world.run(fresh), "use_claim_resumed_execution");
+    w.grant(id);
+    let fresh = w.claim_args(id);
+    refused(w.run(fresh), "use_claim_resumed_execution");
 }

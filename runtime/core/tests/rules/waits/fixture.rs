@@ -1,62 +1,58 @@
-//! A world with suspensions: decides and applies one operation at a time, and
-//! checks after each of them what holds of every record and every change.
+//! What tests of suspensions need besides the world: its records of
+//! suspension by kind, and operations with their usual arguments.
 
-use crate::fixture::{World, instance, lane, worker};
+use crate::fixture::{World, lane};
 use bytes::Bytes;
 use leasehold_core::command::{
-    ClaimResumedExecution, CreateWaitpoint, DEFAULT_MAX_SIGNALS_PER_EXECUTION, DEFAULT_SIGNAL_DEDUP_TTL_MS,
-    DeliverApprovalSignal, DeliverSignal, ExpireSuspension, ExpireSuspensionOutcome, FenceTriple, Operation,
-    PendingWaitpoint, SignalOutcome, Suspend, decide_ending, ending_further_keys, ending_keys,
+    CreateWaitpoint, DEFAULT_MAX_SIGNALS_PER_EXECUTION, DEFAULT_SIGNAL_DEDUP_TTL_MS, DeliverApprovalSignal,
+    DeliverSignal, ExpireSuspension, ExpireSuspensionOutcome, FenceTriple, PendingWaitpoint, SignalOutcome, Suspend,
 };
-use leasehold_core::decision::Context;
-use leasehold_core::error::EngineError;
+use leasehold_core::event::Fact;
 use leasehold_core::ids::{ExecutionId, SignalId, SuspensionId, WaitpointId};
-use leasehold_core::invariant::{check_changes, check_wait_changes, check_waitpoint, check_waits, check_waits_of};
 use leasehold_core::record::{
-    Blob, Execution, IssuedWaitpoint, Record, Requester, ResumePolicy, Signal, SignalKey, SuspendDetails,
-    SuspendOutcome, Suspension, SuspensionReason, TimeoutBehavior, WaitKey, WaitRecord, Waitpoint, Waits,
+    IssuedWaitpoint, Record, RecordKey, Requester, ResumePolicy, Signal, SignalKey, SuspendDetails, SuspendOutcome,
+    Suspended, Suspension, SuspensionReason, TimeoutBehavior, WaitKey, WaitRecord, Waitpoint, Waits,
 };
-use leasehold_core::suspension::{CompositeBody, CountKind, ResumeCondition, SignalMatcher, WaitpointBinding};
+use leasehold_core::suspension::{
+    CompositeBody, CountKind, ResumeCondition, SignalEffect, SignalMatcher, WaitpointBinding,
+};
 use leasehold_core::time::TimestampMs;
 use leasehold_core::token::{Keyring, WaitpointToken};
-use leasehold_core::wait_view::{WaitChanges, WaitDecision, WaitOperation, WaitSource, decide_wait};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub const K1: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 pub const K2: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100";
 
-/// Records of both kinds.
-#[derive(Clone)]
-pub struct Waiting {
-    pub world: World,
-    pub waits: HashMap<WaitKey, WaitRecord>,
-    pub payloads: HashMap<SignalKey, Blob>,
-    /// What the last operation wrote.
-    pub last: WaitChanges,
+/// What was told about a signal.
+#[derive(Debug)]
+pub struct Told {
+    pub execution_id: ExecutionId,
+    pub at: TimestampMs,
+    pub signal_id: SignalId,
+    pub waitpoint_id: WaitpointId,
+    pub source_identity: String,
+    pub effect: SignalEffect,
 }
 
-impl WaitSource for Waiting {
-    fn wait_record(&self, key: &WaitKey) -> Option<WaitRecord> {
-        self.waits.get(key).cloned()
+impl World {
+    /// A world that has a key to mint tokens with.
+    pub fn keyed() -> Self {
+        let mut world = Self::new();
+        world.install(Keyring::default().seed("k1", K1).unwrap().0.unwrap());
+        world
     }
-}
 
-impl Waiting {
-    pub fn new() -> Self {
-        let ring = Keyring::default().seed("k1", K1).unwrap().0.unwrap();
-        let mut waiting =
-            Self { world: World::new(), waits: HashMap::new(), payloads: HashMap::new(), last: WaitChanges::default() };
-        waiting.install(ring);
-        waiting
+    /// Puts a record there, past all rules.
+    pub fn plant(&mut self, record: WaitRecord) {
+        self.records.insert(record.key().into(), Record::Wait(record));
     }
 
     pub fn install(&mut self, ring: Keyring) {
-        self.waits.insert(WaitKey::Keyring, WaitRecord::Keyring(Arc::new(ring)));
+        self.plant(WaitRecord::Keyring(Arc::new(ring)));
     }
 
     pub fn keyring(&self) -> Arc<Keyring> {
-        match self.waits.get(&WaitKey::Keyring) {
+        match self.wait_record(WaitKey::Keyring) {
             Some(WaitRecord::Keyring(ring)) => ring.clone(),
             other => panic!("{other:?}"),
         }
@@ -64,105 +60,60 @@ impl Waiting {
 
     /// A world with one execution that a worker holds.
     pub fn leased() -> (Self, ExecutionId, FenceTriple) {
-        let mut waiting = Self::new();
-        let id = waiting.world.create();
-        let fence = waiting.world.claim(id).fence().into();
-        waiting.world.pass(1);
-        (waiting, id, fence)
+        let mut world = Self::keyed();
+        let id = world.create();
+        let fence = world.claim(id).fence().into();
+        world.pass(1);
+        (world, id, fence)
     }
 
     /// A world with one execution that waits for any signal at `a`.
     pub fn suspended() -> (Self, ExecutionId, IssuedWaitpoint) {
-        let (mut waiting, id, _) = Self::leased();
-        let details = waiting.suspend(id, |_| {});
-        waiting.world.pass(1);
-        (waiting, id, details.primary)
+        let (mut world, id, _) = Self::leased();
+        let details = world.suspend(id, |_| {});
+        world.pass(1);
+        (world, id, details.primary)
     }
 
-    fn context(&self) -> Context {
-        Context { now: self.world.now, random: self.world.random, promised_until: self.world.promised_until }
-    }
-
-    /// Decides, checks and applies.
-    pub fn run<O: WaitOperation>(&mut self, operation: &O) -> Result<O::Outcome, EngineError> {
-        let mut named = operation.keys();
-        named.extend(operation.further_keys(self));
-        let decision = decide_wait(operation, &self.world, self, &self.context());
-        self.settle(decision, &named, O::NAME)
-    }
-
-    /// Decides an operation on executions, which may end one.
-    pub fn run_ending<O: Operation>(&mut self, operation: O) -> Result<O::Outcome, EngineError> {
-        let command = operation.into_command();
-        let mut named = ending_keys(&command);
-        named.extend(ending_further_keys(&command, self));
-        let decision = decide_ending(&command, &self.world, self, &self.context());
-        let reply = self.settle(decision, &named, O::NAME)?;
-        O::outcome(reply).map_err(|other| panic!("{} answered {other:?}", O::NAME))
-    }
-
-    fn settle<O>(&mut self, decision: WaitDecision<O>, named: &[WaitKey], operation: &str) -> Result<O, EngineError> {
-        let changes = decision.changes;
-        let checked = check_changes(&changes.base).and_then(|()| check_wait_changes(&changes));
-        if let Err(violation) = checked {
-            panic!("{violation}\nafter {operation} writing {changes:#?}");
-        }
-        for key in &decision.touched_waits {
-            assert!(named.contains(key), "{key:?} is touched but not named by {operation}");
-        }
-        for change in &changes.waits {
-            assert_eq!(change.old, self.wait_record(&change.key), "the version before is the current one");
-            assert_eq!(change.new.key(), change.key);
-        }
-        if decision.outcome.is_err() {
-            assert_only_marks(&changes);
-        }
-        self.world.apply(&changes.base);
-        for change in &changes.waits {
-            self.waits.insert(change.key.clone(), change.new.clone());
-        }
-        for payload in &changes.payloads {
-            self.payloads.insert(payload.key, payload.bytes.clone());
-        }
-        self.last = changes;
-        self.check();
-        decision.outcome
-    }
-
-    /// Checks everything there is.
-    fn check(&self) {
-        for record in self.waits.values() {
-            match record {
-                WaitRecord::Waits(waits) => {
-                    check_waits(waits).unwrap();
-                    for id in &waits.open_waitpoints {
-                        assert!(self.waitpoint(*id).is_open(), "{id} is listed as open");
-                    }
-                }
-                WaitRecord::Waitpoint(waitpoint) => {
-                    check_waitpoint(waitpoint).unwrap();
-                    let listed = self
-                        .find_waits(waitpoint.execution_id)
-                        .is_some_and(|waits| waits.open_waitpoints.contains(&waitpoint.waitpoint_id));
-                    assert_eq!(listed, waitpoint.is_open(), "{waitpoint:?}");
-                }
-                _ => {}
-            }
-        }
-        for record in self.world.records.values() {
-            if let Record::Execution(execution) = record {
-                let waits = self.find_waits(execution.id);
-                check_waits_of(execution, waits.as_deref()).unwrap();
-            }
+    pub fn wait_record(&self, key: WaitKey) -> Option<&WaitRecord> {
+        match self.records.get(&RecordKey::Wait(key)) {
+            Some(Record::Wait(record)) => Some(record),
+            _ => None,
         }
     }
 
-    pub fn execution(&self, id: ExecutionId) -> Arc<Execution> {
-        self.world.execution(id)
+    /// Every record of suspension.
+    pub fn wait_records(&self) -> impl Iterator<Item = &WaitRecord> {
+        self.records.values().filter_map(|record| match record {
+            Record::Wait(record) => Some(record),
+            _ => None,
+        })
+    }
+
+    /// Every waitpoint, by id.
+    pub fn waitpoints(&self) -> Vec<Arc<Waitpoint>> {
+        let of = |record: &WaitRecord| match record {
+            WaitRecord::Waitpoint(waitpoint) => Some(waitpoint.clone()),
+            _ => None,
+        };
+        let mut all: Vec<_> = self.wait_records().filter_map(of).collect();
+        all.sort_by_key(|waitpoint| waitpoint.waitpoint_id);
+        all
+    }
+
+    /// The list of suspended executions, as a store would walk it.
+    pub fn suspended_list(&self) -> Vec<Arc<Suspended>> {
+        let of = |record: &WaitRecord| match record {
+            WaitRecord::Suspended(entry) => Some(entry.clone()),
+            _ => None,
+        };
+        let mut all: Vec<_> = self.wait_records().filter_map(of).collect();
+        all.sort_by_key(|entry| (entry.since, entry.execution_id));
+        all
     }
 
     pub fn find_waits(&self, id: ExecutionId) -> Option<Arc<Waits>> {
-        match self.waits.get(&WaitKey::Waits(id.uuid())) {
+        match self.wait_record(WaitKey::Waits(id.uuid())) {
             Some(WaitRecord::Waits(waits)) => Some(waits.clone()),
             _ => None,
         }
@@ -173,25 +124,51 @@ impl Waiting {
     }
 
     pub fn waitpoint(&self, id: WaitpointId) -> Arc<Waitpoint> {
-        match self.waits.get(&WaitKey::Waitpoint(id)) {
+        match self.wait_record(WaitKey::Waitpoint(id)) {
             Some(WaitRecord::Waitpoint(waitpoint)) => waitpoint.clone(),
             other => panic!("{id} is {other:?}"),
         }
     }
 
     pub fn signal(&self, key: SignalKey) -> Arc<Signal> {
-        match self.waits.get(&WaitKey::Signal(key)) {
+        match self.wait_record(WaitKey::Signal(key)) {
             Some(WaitRecord::Signal(signal)) => signal.clone(),
             other => panic!("{key:?} is {other:?}"),
         }
     }
 
+    /// The bytes beside a signal.
+    pub fn signal_bytes(&self, key: SignalKey) -> Option<&[u8]> {
+        match self.wait_record(WaitKey::SignalBytes(key)) {
+            Some(WaitRecord::SignalBytes(stored)) => Some(&stored.bytes),
+            _ => None,
+        }
+    }
+
+    /// The signals that the last command told of.
+    pub fn delivered(&self) -> Vec<Told> {
+        let facts = self.last.events.iter().flat_map(|event| event.facts.iter().map(move |fact| (event, fact)));
+        facts
+            .filter_map(|(event, fact)| match fact {
+                Fact::SignalDelivered { signal_id, waitpoint_id, source_identity, effect } => Some(Told {
+                    execution_id: event.execution_id,
+                    at: event.at,
+                    signal_id: *signal_id,
+                    waitpoint_id: *waitpoint_id,
+                    source_identity: source_identity.clone(),
+                    effect: *effect,
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
     pub fn waitpoint_id(&mut self) -> WaitpointId {
-        WaitpointId::from_uuid(self.world.mint())
+        WaitpointId::from_uuid(self.mint())
     }
 
     pub fn signal_id(&mut self) -> SignalId {
-        SignalId::from_uuid(self.world.mint())
+        SignalId::from_uuid(self.mint())
     }
 
     pub fn fresh(&mut self, key: &str) -> WaitpointBinding {
@@ -206,7 +183,7 @@ impl Waiting {
             fence: lease.map_or(FenceTriple::NONE, FenceTriple::from),
             handle_kind: None,
             attempt_index: None,
-            suspension_id: SuspensionId::from_uuid(self.world.mint()),
+            suspension_id: SuspensionId::from_uuid(self.mint()),
             waitpoints: vec![self.fresh("a")],
             resume_condition: single("a", None),
             resume_policy: ResumePolicy::default(),
@@ -215,7 +192,7 @@ impl Waiting {
             timeout_at: None,
             timeout_behavior: TimeoutBehavior::Fail,
             continuation_metadata_pointer: None,
-            now: self.world.now,
+            now: self.now,
             idempotency_key: None,
         }
     }
@@ -224,7 +201,7 @@ impl Waiting {
     pub fn suspend(&mut self, id: ExecutionId, change: impl FnOnce(&mut Suspend)) -> SuspendDetails {
         let mut args = self.suspend_args(id);
         change(&mut args);
-        match self.run(&args) {
+        match self.run(args).map(|outcome| *outcome) {
             Ok(SuspendOutcome::Suspended { details, .. }) => details,
             other => panic!("suspend answered {other:?}"),
         }
@@ -243,7 +220,7 @@ impl Waiting {
     pub fn create_waitpoint_args(&mut self, id: ExecutionId, key: &str) -> CreateWaitpoint {
         CreateWaitpoint {
             execution_id: id,
-            fence: self.world.fence(id),
+            fence: self.fence(id),
             attempt_index: None,
             waitpoint_id: self.waitpoint_id(),
             waitpoint_key: key.into(),
@@ -253,7 +230,7 @@ impl Waiting {
 
     pub fn create_waitpoint(&mut self, id: ExecutionId, key: &str) -> PendingWaitpoint {
         let args = self.create_waitpoint_args(id, key);
-        self.run(&args).expect("a pending waitpoint")
+        self.run(args).expect("a pending waitpoint")
     }
 
     pub fn signal_args(&mut self, id: ExecutionId, to: WaitpointId, token: &WaitpointToken) -> DeliverSignal {
@@ -290,7 +267,7 @@ impl Waiting {
         let token = self.waitpoint(to).token.clone().expect("a token");
         let mut args = self.signal_args(id, to, &token);
         change(&mut args);
-        match self.run(&args) {
+        match self.run(args) {
             Ok(SignalOutcome::Accepted { signal_id, effect }) => (signal_id, effect.as_str()),
             other => panic!("deliver_signal answered {other:?}"),
         }
@@ -311,20 +288,7 @@ impl Waiting {
 
     pub fn expire(&mut self, id: ExecutionId) -> ExpireSuspensionOutcome {
         let timeout_signal_id = self.signal_id();
-        self.run(&ExpireSuspension { execution_id: id, timeout_signal_id }).expect("never refused")
-    }
-
-    pub fn resume_args(&mut self, id: ExecutionId) -> ClaimResumedExecution {
-        ClaimResumedExecution {
-            execution_id: id,
-            worker_id: worker(),
-            worker_instance_id: instance(),
-            lane_id: lane(),
-            lease_id: self.world.lease_id(),
-            lease_ttl_ms: crate::fixture::TTL_MS,
-            current_attempt_index: None,
-            remaining_attempt_timeout_ms: None,
-        }
+        self.run(ExpireSuspension { execution_id: id, timeout_signal_id }).expect("never refused")
     }
 
     /// The vector of an execution, joined, and its public state.
@@ -341,28 +305,6 @@ impl Waiting {
         ];
         (parts.join(" "), v.public_state().as_str())
     }
-}
-
-/// A refused operation marks a lapsed lease or a refused token, and does
-/// nothing else.
-fn assert_only_marks(changes: &WaitChanges) {
-    assert!(changes.payloads.is_empty() && changes.delivered.is_empty());
-    if changes.is_empty() {
-        return;
-    }
-    if let [change] = &changes.base.changes[..] {
-        let Some(Record::Execution(new)) = &change.new else { panic!("{change:?}") };
-        assert!(new.lease_expired_at.is_some() && changes.waits.is_empty());
-        return;
-    }
-    let [change] = &changes.waits[..] else { panic!("a refusal writes {changes:#?}") };
-    let WaitRecord::Waits(new) = &change.new else { panic!("a refusal writes {change:?}") };
-    let mut expected = match &change.old {
-        Some(WaitRecord::Waits(old)) => (**old).clone(),
-        _ => Waits::new(new.execution_id),
-    };
-    expected.token_refused_at = new.token_refused_at;
-    assert_eq!(expected, **new, "a refusal leaves a mark and nothing else");
 }
 
 pub fn single(key: &str, name: Option<&str>) -> ResumeCondition {

@@ -1,49 +1,51 @@
 //! The checks of what holds always: each notices what it is there for.
 
-use super::fixture::{Waiting, at, count};
+use super::fixture::{at, count};
+use crate::fixture::World;
 use leasehold_core::command::BUFFERED_SIGNALS_MAX;
+use leasehold_core::decision::{Change, ChangeSet};
+use leasehold_core::event::Fact;
 use leasehold_core::ids::{AttemptIndex, ExecutionId, SignalId, SuspensionId, WaitpointId};
 use leasehold_core::invariant::{check_wait_changes, check_waitpoint, check_waits, check_waits_of};
 use leasehold_core::record::{
-    BoundWaitpoint, CloseReason, Closed, Execution, Suspension, SuspensionReason, TimeoutBehavior, WaitRecord,
-    Waitpoint, WaitpointState, Waits,
+    BoundWaitpoint, CloseReason, Closed, Execution, Record, RecordKey, Suspension, SuspensionReason, TimeoutBehavior,
+    WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits, WaitsMark,
 };
 use leasehold_core::suspension::{CountKind, Progress, SignalEffect};
 use leasehold_core::time::TimestampMs;
 use leasehold_core::token::WaitpointToken;
-use leasehold_core::wait_view::{SignalDelivered, WaitChange, WaitChanges};
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// An open suspension that has heard one of two signals, with a pending
 /// waitpoint beside it.
-fn open() -> (Waiting, ExecutionId) {
-    let (mut w, id, _) = Waiting::leased();
+fn open() -> (World, ExecutionId) {
+    let (mut w, id, _) = World::leased();
     w.create_waitpoint(id, "later");
     let issued = w.suspend_on(id, &["a", "b"], count(2, CountKind::DistinctWaitpoints, &["a", "b"]));
     w.deliver(id, issued[0].waitpoint_id, |_| {});
     (w, id)
 }
 
-fn satisfied() -> (Waiting, ExecutionId) {
+fn satisfied() -> (World, ExecutionId) {
     let (mut w, id) = open();
     let b = w.suspension(id).waitpoints[1].waitpoint_id;
     w.deliver(id, b, |_| {});
     (w, id)
 }
 
-fn timed_out() -> (Waiting, ExecutionId) {
-    let (mut w, id, _) = Waiting::leased();
+fn timed_out() -> (World, ExecutionId) {
+    let (mut w, id, _) = World::leased();
     w.suspend(id, |args| {
         args.timeout_at = at(1);
         args.timeout_behavior = TimeoutBehavior::AutoResumeWithTimeoutSignal;
     });
-    w.world.pass(10);
+    w.pass(10);
     w.expire(id);
     (w, id)
 }
 
-fn waits_of(staged: (Waiting, ExecutionId)) -> Waits {
+fn waits_of(staged: (World, ExecutionId)) -> Waits {
     (*staged.0.find_waits(staged.1).unwrap()).clone()
 }
 
@@ -59,17 +61,21 @@ fn signal_id(n: u128) -> SignalId {
     Uuid::from_u128(n).into()
 }
 
-type Stage = fn() -> (Waiting, ExecutionId);
+type Stage = fn() -> (World, ExecutionId);
 
 #[test]
 fn broken_waits_are_noticed_by_their_rule() {
     type Spoil = fn(&mut Waits);
-    let cases: [(Stage, &str, Spoil); 16] = [
+    let cases: [(Stage, &str, Spoil); 17] = [
         (open, "an open waitpoint is listed once", |w| w.open_waitpoints.push(w.open_waitpoints[0])),
         (open, "open waitpoints are bounded", |w| {
             w.open_waitpoints.extend((1..1025_u128).map(|n| WaitpointId::from(Uuid::from_u128(n << 64))));
         }),
-        (open, "the waitpoints of a suspension are open as long as it is", |w| w.open_waitpoints.clear()),
+        (open, "only an open waitpoint runs out", |w| w.expiries[0].0 = WaitpointId::from(Uuid::nil())),
+        (open, "the waitpoints of a suspension are open as long as it is", |w| {
+            w.open_waitpoints.clear();
+            w.expiries.clear();
+        }),
         (satisfied, "the waitpoints of a suspension are open as long as it is", |w| {
             let bound = current(w).waitpoints[0].waitpoint_id;
             w.open_waitpoints.push(bound);
@@ -154,7 +160,9 @@ fn a_broken_waitpoint_is_noticed_by_its_rule() {
 #[test]
 fn waits_and_execution_agree() {
     type Spoil = fn(&mut Execution, &mut Waits);
-    let cases: [(&str, Spoil); 4] = [
+    let cases: [(&str, Spoil); 6] = [
+        ("an execution carries the next deadline of its waits", |e, _| e.waits = None),
+        ("an execution carries the next deadline of its waits", |_, w| w.expiries.clear()),
         ("a suspension is open exactly while suspended", |_, w| w.current = None),
         ("a suspension pauses the current attempt", |_, w| current(w).attempt_index = AttemptIndex(4)),
         ("a paused attempt names its suspension", |e, _| e.attempt.as_mut().unwrap().suspension_id = None),
@@ -171,20 +179,22 @@ fn waits_and_execution_agree() {
     }
     let (w, id) = open();
     assert!(check_waits_of(&w.execution(id), None).is_err());
-    let (mut ended, ended_id, _) = Waiting::leased();
-    let fence = ended.world.fence(ended_id);
-    ended.world.run(crate::situation::complete_args(ended_id, fence)).unwrap();
+    let (mut ended, ended_id, _) = World::leased();
+    let fence = ended.fence(ended_id);
+    ended.run(crate::situation::complete_args(ended_id, fence)).unwrap();
     let mut waits = Waits::new(ended_id);
-    check_waits_of(&ended.execution(ended_id), Some(&waits)).unwrap();
+    let mut execution = (*ended.execution(ended_id)).clone();
+    execution.waits = Some(WaitsMark { due_at: None });
+    check_waits_of(&execution, Some(&waits)).unwrap();
     waits.open_waitpoints.push(Uuid::nil().into());
-    let violation = check_waits_of(&ended.execution(ended_id), Some(&waits)).unwrap_err();
+    let violation = check_waits_of(&execution, Some(&waits)).unwrap_err();
     assert_eq!(violation.rule, "an ended execution has no open waitpoint");
 }
 
 /// The rule that a step from one version to the next breaks.
 fn step(old: WaitRecord, new: WaitRecord) -> &'static str {
-    let change = WaitChange { key: new.key(), old: Some(old), new };
-    let changes = WaitChanges { waits: vec![change], ..WaitChanges::default() };
+    let change = Change { key: new.key().into(), old: Some(Record::Wait(old)), new: Some(Record::Wait(new)) };
+    let changes = ChangeSet { changes: vec![change], ..ChangeSet::default() };
     check_wait_changes(&changes).map_or_else(|violation| violation.rule, |()| "none")
 }
 
@@ -246,30 +256,52 @@ fn broken_steps_of_a_waitpoint_are_noticed() {
     }
 }
 
+/// Who is suspended is listed by the same change, and struck off by the one
+/// that ends it.
+#[test]
+fn a_suspension_without_its_entry_in_the_list_is_noticed() {
+    for (w, _) in [open(), satisfied()] {
+        let listed = |change: &Change| matches!(change.key, RecordKey::Wait(WaitKey::Suspended(..)));
+        let Some(at) = w.last.changes.iter().position(listed) else { continue };
+        let mut set = w.last.clone();
+        check_wait_changes(&set).unwrap();
+        set.changes.remove(at);
+        let rule = "a suspended execution is listed exactly while it is suspended";
+        assert_eq!(check_wait_changes(&set).unwrap_err().rule, rule);
+    }
+    let (suspended, ..) = World::suspended();
+    let mut set = suspended.last.clone();
+    set.changes.retain(|change| !matches!(change.key, RecordKey::Wait(WaitKey::Suspended(..))));
+    assert!(check_wait_changes(&set).is_err());
+    assert!(set.changes.len() < suspended.last.changes.len());
+}
+
 #[test]
 fn a_signal_is_written_once_and_told_as_it_was() {
     let (w, id) = open();
     let good = w.last.clone();
     check_wait_changes(&good).unwrap();
-    let broken = |spoil: fn(&mut WaitChanges)| {
+    let broken = |spoil: fn(&mut ChangeSet)| {
         let mut changes = good.clone();
         spoil(&mut changes);
         check_wait_changes(&changes).map_or_else(|violation| violation.rule, |()| "none")
     };
-    assert_eq!(broken(|changes| changes.delivered.clear()), "a delivery is told");
-    assert_eq!(broken(|changes| changes.delivered.push(changes.delivered[0].clone())), "only a delivery is told");
+    assert_eq!(broken(|changes| changes.events.clear()), "a delivery is told");
+    assert_eq!(broken(|changes| changes.events.push(changes.events[0].clone())), "only a delivery is told");
     assert_eq!(
-        broken(|changes| changes.delivered[0].effect = SignalEffect::ResumeConditionSatisfied),
+        broken(|changes| match &mut changes.events[0].facts[0] {
+            Fact::SignalDelivered { effect, .. } => *effect = SignalEffect::ResumeConditionSatisfied,
+            other => panic!("{other:?}"),
+        }),
         "a delivery is told as it was"
     );
     let rewritten = broken(|changes| {
-        for change in &mut changes.waits {
-            if matches!(change.new, WaitRecord::Signal(_)) {
-                change.old = Some(change.new.clone());
+        for change in &mut changes.changes {
+            if matches!(change.new, Some(Record::Wait(WaitRecord::Signal(_)))) {
+                change.old.clone_from(&change.new);
             }
         }
     });
     assert_eq!(rewritten, "a signal never changes");
-    let told: &SignalDelivered = &good.delivered[0];
-    assert_eq!(told.execution_id, id);
+    assert_eq!(w.delivered()[0].execution_id, id);
 }

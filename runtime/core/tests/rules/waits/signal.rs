@@ -1,7 +1,7 @@
 //! Delivering signals: what is checked first, what they do, and repeats.
 
-use super::fixture::{Waiting, count, single};
-use crate::fixture::{detail, operator, refused};
+use super::fixture::{count, single};
+use crate::fixture::{World, detail, operator, refused};
 use bytes::Bytes;
 use leasehold_core::command::{CancelExecution, FenceTriple, SIGNAL_PAYLOAD_BYTES_MAX, SignalOutcome};
 use leasehold_core::ids::{ExecutionId, LaneId};
@@ -11,7 +11,7 @@ use leasehold_core::token::WaitpointToken;
 
 #[test]
 fn a_satisfying_signal_resumes_and_closes_everything_at_once() {
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     let (signal_id, effect) = w.deliver(id, to.waitpoint_id, |args| args.correlation_id = Some("c-1".into()));
     assert_eq!(effect, "resume_condition_satisfied");
     let (vector, public) = w.vector(id);
@@ -21,25 +21,22 @@ fn a_satisfying_signal_resumes_and_closes_everything_at_once() {
     assert_eq!((&execution.blocking_detail, execution.delay_until), (&None, None));
     let suspension = w.suspension(id);
     let closed = suspension.closed.as_ref().unwrap();
-    assert_eq!(
-        (closed.reason, closed.closer_signal_id, closed.at),
-        (CloseReason::Resumed, Some(signal_id), w.world.now)
-    );
-    assert_eq!((suspension.satisfied_at, suspension.last_signal_at), (Some(w.world.now), None));
+    assert_eq!((closed.reason, closed.closer_signal_id, closed.at), (CloseReason::Resumed, Some(signal_id), w.now));
+    assert_eq!((suspension.satisfied_at, suspension.last_signal_at), (Some(w.now), None));
     let waitpoint = w.waitpoint(to.waitpoint_id);
     assert_eq!((waitpoint.state, waitpoint.close_reason), (WaitpointState::Closed, Some(CloseReason::Resumed)));
-    assert_eq!((waitpoint.satisfied_at, waitpoint.last_signal_at), (Some(w.world.now), Some(w.world.now)));
+    assert_eq!((waitpoint.satisfied_at, waitpoint.last_signal_at), (Some(w.now), Some(w.now)));
     assert_eq!((waitpoint.signal_count, waitpoint.matched_signal_count), (1, 1));
     let key = SignalKey { waitpoint_id: to.waitpoint_id, signal_id };
     assert_eq!(suspension.observed(), [key]);
     let signal = w.signal(key);
-    assert_eq!((signal.accepted_at, signal.created_at), (w.world.now, w.world.now));
+    assert_eq!((signal.accepted_at, signal.created_at), (w.now, w.now));
     assert_eq!(signal.correlation_id.as_deref(), Some("c-1"));
-    assert!(w.world.told().is_empty(), "a resume is no completion");
-    let [told] = &w.last.delivered[..] else { panic!() };
+    assert_eq!(w.told(), ["signal_delivered: resume_condition_satisfied"], "a resume is no completion");
+    let [told] = &w.delivered()[..] else { panic!() };
     assert_eq!((told.signal_id, told.execution_id, told.waitpoint_id), (signal_id, id, to.waitpoint_id));
     assert_eq!((told.source_identity.as_str(), told.effect.as_str()), ("ann", effect));
-    assert_eq!(told.delivered_at, w.world.now);
+    assert_eq!(told.at, w.now);
 }
 
 #[test]
@@ -47,13 +44,13 @@ fn a_delay_comes_from_the_signal_or_else_the_policy() {
     for (of_signal, of_policy, expected) in
         [(0, None, None), (0, Some(0), None), (70, None, Some(70)), (0, Some(30), Some(30)), (70, Some(30), Some(70))]
     {
-        let (mut w, id, _) = Waiting::leased();
+        let (mut w, id, _) = World::leased();
         let details = w.suspend(id, |args| {
             args.resume_policy = ResumePolicy { resume_delay_ms: of_policy, ..ResumePolicy::default() };
         });
         w.deliver(id, details.primary.waitpoint_id, |args| args.resume_delay_ms = of_signal);
         let execution = w.execution(id);
-        assert_eq!(execution.delay_until, expected.map(|ms| w.world.now.plus(ms)));
+        assert_eq!(execution.delay_until, expected.map(|ms| w.now.plus(ms)));
         let text = expected.map(|ms| format!("resume delay {ms}ms after signal approved"));
         assert_eq!(execution.blocking_detail, text);
         if let Some(ms) = expected {
@@ -63,8 +60,8 @@ fn a_delay_comes_from_the_signal_or_else_the_policy() {
                 "runnable unowned not_eligible_until_time waiting_for_resume_delay none attempt_interrupted"
             );
             assert_eq!(public, "delayed");
-            w.world.pass(ms);
-            w.world.run(leasehold_core::command::PromoteDelayed { execution_id: id }).unwrap();
+            w.pass(ms);
+            w.run(leasehold_core::command::PromoteDelayed { execution_id: id }).unwrap();
             assert_eq!(w.execution(id).blocking_detail, None);
         }
         assert_eq!(w.vector(id).1, "resumable");
@@ -73,14 +70,14 @@ fn a_delay_comes_from_the_signal_or_else_the_policy() {
 
 #[test]
 fn what_does_not_resume_is_counted_and_kept() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     let details = w.suspend(id, |args| args.resume_condition = single("a", Some("done")));
     let to = details.primary.waitpoint_id;
     assert_eq!(w.deliver(id, to, |_| {}).1, "no_op");
-    assert_eq!(w.last.delivered.len(), 1);
+    assert_eq!(w.told(), ["signal_delivered: no_op"]);
     let waitpoint = w.waitpoint(to);
     assert_eq!((waitpoint.signal_count, waitpoint.matched_signal_count), (1, 0));
-    assert_eq!(w.suspension(id).last_signal_at, Some(w.world.now));
+    assert_eq!(w.suspension(id).last_signal_at, Some(w.now));
     assert_eq!(w.vector(id).1, "suspended");
     assert_eq!(w.find_waits(id).unwrap().signal_count, 1);
     assert_eq!(w.deliver(id, to, |args| args.signal_name = "done".into()).1, "resume_condition_satisfied");
@@ -88,7 +85,7 @@ fn what_does_not_resume_is_counted_and_kept() {
 
 #[test]
 fn two_of_three_approvers_resume_and_every_waitpoint_closes() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     let keys = ["ann", "bob", "eve"];
     let issued = w.suspend_on(id, &keys, count(2, CountKind::DistinctWaitpoints, &keys));
     let [ann, bob, eve] = [0, 1, 2].map(|at| issued[at].waitpoint_id);
@@ -107,7 +104,7 @@ fn two_of_three_approvers_resume_and_every_waitpoint_closes() {
 #[test]
 fn operators_and_deadlines_are_waited_for_without_signals() {
     for condition in [ResumeCondition::OperatorOnly, ResumeCondition::TimeoutOnly] {
-        let (mut w, id, _) = Waiting::leased();
+        let (mut w, id, _) = World::leased();
         let details = w.suspend(id, |args| {
             args.resume_condition = condition;
             args.timeout_at = super::fixture::at(1_000);
@@ -117,7 +114,7 @@ fn operators_and_deadlines_are_waited_for_without_signals() {
         for name in ["__operator_only__", "__timeout_only__", "__timeout__"] {
             let mut args = w.signal_args(id, details.primary.waitpoint_id, &token);
             args.signal_name = name.into();
-            let error = refused(w.run(&args), "invalid_input");
+            let error = refused(w.run(args.clone()), "invalid_input");
             assert_eq!(detail(&error), format!("reserved_signal_name: {name}"));
         }
         assert_eq!(w.vector(id).1, "suspended");
@@ -126,44 +123,47 @@ fn operators_and_deadlines_are_waited_for_without_signals() {
 
 #[test]
 fn a_repeat_is_a_duplicate_also_after_the_resume() {
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     let mut args = w.signal_args(id, to.waitpoint_id, &to.waitpoint_token);
     args.idempotency_key = Some("once".into());
-    w.run(&args).unwrap();
+    w.run(args.clone()).unwrap();
     let first = args.signal_id;
     for _ in 0..2 {
         args.signal_id = w.signal_id();
-        assert_eq!(w.run(&args).unwrap(), SignalOutcome::Duplicate { existing_signal_id: first });
+        assert_eq!(w.run(args.clone()).unwrap(), SignalOutcome::Duplicate { existing_signal_id: first });
         assert!(w.last.is_empty());
     }
     args.waitpoint_token = WaitpointToken::new("wrong");
-    refused(w.run(&args), "invalid_token");
+    refused(w.run(args.clone()), "invalid_token");
     args.waitpoint_token = to.waitpoint_token;
-    w.world.pass(args.dedup_ttl_ms);
-    refused(w.run(&args), "target_not_signalable");
+    w.pass(args.dedup_ttl_ms);
+    refused(w.run(args.clone()), "target_not_signalable");
 }
 
 #[test]
 fn without_a_key_the_id_makes_a_duplicate() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     let issued = w.suspend_on(id, &["a", "b"], ResumeCondition::all_of_waitpoints(["a", "b"]));
     let [a, b] = [0, 1].map(|at| issued[at].clone());
     let mut args = w.signal_args(id, a.waitpoint_id, &a.waitpoint_token);
-    w.run(&args).unwrap();
+    w.run(args.clone()).unwrap();
     let duplicate = SignalOutcome::Duplicate { existing_signal_id: args.signal_id };
     for (key, ttl) in [(None, 5), (Some(""), 5), (Some("k"), 0), (Some("k"), 5)] {
         args.idempotency_key = key.map(str::to_owned);
         args.dedup_ttl_ms = ttl;
-        assert_eq!(w.run(&args).unwrap(), duplicate, "a signal that is stored is never written over");
+        assert_eq!(w.run(args.clone()).unwrap(), duplicate, "a signal that is stored is never written over");
     }
     args.waitpoint_id = b.waitpoint_id;
     args.waitpoint_token = b.waitpoint_token;
-    assert!(matches!(w.run(&args).unwrap(), SignalOutcome::Accepted { .. }), "another waitpoint, another signal");
+    assert!(
+        matches!(w.run(args.clone()).unwrap(), SignalOutcome::Accepted { .. }),
+        "another waitpoint, another signal"
+    );
 }
 
 #[test]
 fn a_key_without_time_to_live_is_ignored() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     let details = w.suspend(id, |args| args.resume_condition = ResumeCondition::OperatorOnly);
     let to = details.primary.waitpoint_id;
     for _ in 0..2 {
@@ -172,31 +172,31 @@ fn a_key_without_time_to_live_is_ignored() {
             args.dedup_ttl_ms = 0;
         });
     }
-    assert!(w.waits.keys().all(|key| !matches!(key, WaitKey::SignalDedup(_))));
+    assert!(w.wait_records().all(|record| !matches!(record.key(), WaitKey::SignalDedup(_))));
     assert_eq!(w.waitpoint(to).signal_count, 2);
 }
 
 #[test]
 fn who_takes_no_signals_says_so() {
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     w.deliver(id, to.waitpoint_id, |_| {});
     let args = w.signal_args(id, to.waitpoint_id, &to.waitpoint_token);
-    refused(w.run(&args), "target_not_signalable");
-    w.world.grant(id);
+    refused(w.run(args.clone()), "target_not_signalable");
+    w.grant(id);
     let resume = w.resume_args(id);
-    w.world.run(resume).unwrap();
-    refused(w.run(&args), "target_not_signalable");
+    w.run(resume).unwrap();
+    refused(w.run(args.clone()), "target_not_signalable");
     w.suspend(id, |_| {});
-    refused(w.run(&args), "waitpoint_closed");
+    refused(w.run(args.clone()), "waitpoint_closed");
     let cancel =
         CancelExecution { execution_id: id, reason: String::new(), source: operator(), fence: FenceTriple::NONE };
-    w.run_ending(cancel).unwrap();
-    refused(w.run(&args), "target_not_signalable");
+    w.run(cancel).unwrap();
+    refused(w.run(args.clone()), "target_not_signalable");
 }
 
 #[test]
 fn an_execution_accepts_only_so_many_signals() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     let details = w.suspend(id, |args| args.resume_condition = ResumeCondition::OperatorOnly);
     let to = details.primary.waitpoint_id;
     for _ in 0..3 {
@@ -204,24 +204,23 @@ fn an_execution_accepts_only_so_many_signals() {
     }
     let mut args = w.signal_args(id, to, &details.primary.waitpoint_token);
     args.max_signals_per_execution = 3;
-    refused(w.run(&args), "signal_limit_exceeded");
+    refused(w.run(args.clone()), "signal_limit_exceeded");
     args.max_signals_per_execution = 4;
-    w.run(&args).unwrap();
+    w.run(args.clone()).unwrap();
     args.max_signals_per_execution = 0;
     args.signal_id = w.signal_id();
-    w.run(&args).unwrap();
+    w.run(args.clone()).unwrap();
     assert_eq!(w.find_waits(id).unwrap().signal_count, 5);
 }
 
 #[test]
 fn what_a_suspension_counts_is_bounded() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     let issued = w.suspend_on(id, &["a"], count(u32::MAX, CountKind::DistinctSignals, &["a"]));
     let to = &issued[0];
     let mut args = w.signal_args(id, to.waitpoint_id, &to.waitpoint_token);
     args.max_signals_per_execution = 0;
     // Straight into the record: as many signals as are remembered, less one.
-    let key = WaitKey::Waits(id.uuid());
     let mut waits = (*w.find_waits(id).unwrap()).clone();
     let suspension = waits.current.as_mut().unwrap();
     for n in 1..COUNTED_IDS_MAX {
@@ -234,22 +233,22 @@ fn what_a_suspension_counts_is_bounded() {
         };
         suspension.progress.hear(&suspension.condition, &heard);
     }
-    w.waits.insert(key, leasehold_core::record::WaitRecord::Waits(std::sync::Arc::new(waits)));
-    w.run(&args).unwrap();
+    w.plant(leasehold_core::record::WaitRecord::Waits(std::sync::Arc::new(waits)));
+    w.run(args.clone()).unwrap();
     let full = w.find_waits(id).unwrap();
     let bytes = leasehold_core::codec::encode(&*full).unwrap();
     assert!(bytes.len() < leasehold_core::codec::RECORD_BYTES_MAX, "{} bytes", bytes.len());
     args.signal_id = w.signal_id();
-    refused(w.run(&args), "signal_limit_exceeded");
+    refused(w.run(args.clone()), "signal_limit_exceeded");
 }
 
 #[test]
 fn texts_and_payload_are_bounded_before_anything_is_read() {
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     let mut args = w.signal_args(id, to.waitpoint_id, &WaitpointToken::new("wrong"));
-    args.execution_id = ExecutionId::from_parts(7, w.world.mint());
+    args.execution_id = ExecutionId::from_parts(7, w.mint());
     args.payload = Some(Bytes::from(vec![0; SIGNAL_PAYLOAD_BYTES_MAX + 1]));
-    let error = refused(w.run(&args), "payload_too_large");
+    let error = refused(w.run(args.clone()), "payload_too_large");
     assert_eq!(detail(&error), "65537 bytes, at most 65536");
     args.payload = None;
     let long = || "x".repeat(257);
@@ -268,41 +267,41 @@ fn texts_and_payload_are_bounded_before_anything_is_read() {
         for text in [long(), "a\0b".to_owned()] {
             let mut args = args.clone();
             spoil(&mut args, text);
-            refused(w.run(&args), "invalid_input");
+            refused(w.run(args.clone()), "invalid_input");
         }
     }
-    refused(w.run(&args), "execution_not_found");
+    refused(w.run(args.clone()), "execution_not_found");
 }
 
 #[test]
 fn payloads_are_kept_byte_for_byte() {
     for size in [0, 1, 256, 257, SIGNAL_PAYLOAD_BYTES_MAX] {
-        let (mut w, id, to) = Waiting::suspended();
+        let (mut w, id, to) = World::suspended();
         let bytes: Vec<u8> = (0..size).map(|n| (n * 7 + 0xF0) as u8).collect();
         let (signal_id, _) = w.deliver(id, to.waitpoint_id, |args| args.payload = Some(bytes.clone().into()));
         let key = SignalKey { waitpoint_id: to.waitpoint_id, signal_id };
         match &w.signal(key).payload {
             Some(SignalPayload::Inline(inline)) => assert_eq!((size <= 256, inline), (true, &bytes)),
             Some(SignalPayload::Stored(length)) => {
-                assert_eq!((size > 256, *length as usize, &w.payloads[&key][..]), (true, size, &bytes[..]));
+                assert_eq!((size > 256, *length as usize, w.signal_bytes(key)), (true, size, Some(&bytes[..])));
             }
             None => panic!("{size}"),
         }
     }
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     let (signal_id, _) = w.deliver(id, to.waitpoint_id, |args| args.payload = None);
     assert_eq!(w.signal(SignalKey { waitpoint_id: to.waitpoint_id, signal_id }).payload, None);
 }
 
 #[test]
 fn an_approval_needs_no_token_and_is_deduplicated_by_its_suffix() {
-    let (mut w, id, _) = Waiting::leased();
+    let (mut w, id, _) = World::leased();
     let details = w.suspend(id, |args| args.resume_condition = single("a", Some("approved")));
     let to = details.primary.waitpoint_id;
     let rejected = w.approval_args(id, to, "rejected");
-    assert!(matches!(w.run(&rejected).unwrap(), SignalOutcome::Accepted { .. }));
+    assert!(matches!(w.run(rejected.clone()).unwrap(), SignalOutcome::Accepted { .. }));
     let approved = w.approval_args(id, to, "approved");
-    let SignalOutcome::Accepted { signal_id, effect } = w.run(&approved).unwrap() else { panic!() };
+    let SignalOutcome::Accepted { signal_id, effect } = w.run(approved.clone()).unwrap() else { panic!() };
     assert_eq!(effect.as_str(), "resume_condition_satisfied");
     let signal = w.signal(SignalKey { waitpoint_id: to, signal_id });
     assert_eq!((signal.signal_category.as_str(), signal.source_type.as_str()), ("approval", "operator"));
@@ -310,30 +309,30 @@ fn an_approval_needs_no_token_and_is_deduplicated_by_its_suffix() {
     assert_eq!(signal.idempotency_key.as_deref(), Some("approval:approved:ann"));
     assert_eq!(signal.payload, None);
     let again = w.approval_args(id, to, "approved");
-    assert_eq!(w.run(&again).unwrap(), SignalOutcome::Duplicate { existing_signal_id: signal_id });
+    assert_eq!(w.run(again.clone()).unwrap(), SignalOutcome::Duplicate { existing_signal_id: signal_id });
 }
 
 #[test]
 fn an_approval_checks_execution_waitpoint_and_lane_in_this_order() {
-    let (mut w, id, to) = Waiting::suspended();
+    let (mut w, id, to) = World::suspended();
     let mut args = w.approval_args(id, to.waitpoint_id, "__timeout__");
-    refused(w.run(&args), "invalid_input");
+    refused(w.run(args.clone()), "invalid_input");
     args.signal_name = "approved".into();
     args.idempotency_suffix = "s".repeat(257);
-    refused(w.run(&args), "invalid_input");
+    refused(w.run(args.clone()), "invalid_input");
     args.idempotency_suffix = "s".repeat(256);
     args.lane_id = LaneId::new("other");
     let missing = w.waitpoint_id();
     let mut nowhere = args.clone();
     nowhere.waitpoint_id = missing;
-    refused(w.run(&nowhere), "waitpoint_not_found");
-    nowhere.execution_id = ExecutionId::from_parts(7, w.world.mint());
-    refused(w.run(&nowhere), "execution_not_found");
-    let error = refused(w.run(&args), "invalid_input");
+    refused(w.run(nowhere.clone()), "waitpoint_not_found");
+    nowhere.execution_id = ExecutionId::from_parts(7, w.mint());
+    refused(w.run(nowhere.clone()), "execution_not_found");
+    let error = refused(w.run(args.clone()), "invalid_input");
     assert_eq!(detail(&error), "lane_mismatch: args.lane_id=other exec_core.lane_id=default");
-    let other = w.world.create();
+    let other = w.create();
     let mut foreign = args.clone();
     foreign.lane_id = crate::fixture::lane();
     foreign.execution_id = other;
-    refused(w.run(&foreign), "invalid_token");
+    refused(w.run(foreign.clone()), "invalid_token");
 }

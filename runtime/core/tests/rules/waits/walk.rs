@@ -5,15 +5,15 @@
 //! walk adds is situations nobody thought of, and the rules that need the
 //! whole history.
 
-use super::fixture::{K2, Waiting, count, single};
-use crate::fixture::operator;
+use super::fixture::{K2, count, single};
+use crate::fixture::{World, operator};
 use leasehold_core::command::{
     CancelExecution, CloseWaitpoint, Delay, FenceTriple, GiveUp, ReplayExecution, ResumeExecution, Settle,
     SignalOutcome,
 };
 use leasehold_core::handle::HandleKind;
 use leasehold_core::ids::{ExecutionId, SignalId, WaitpointId};
-use leasehold_core::record::{ResumeTrigger, SuspendOutcome, TimeoutBehavior, WaitRecord, WaitpointState};
+use leasehold_core::record::{ResumeTrigger, SuspendOutcome, TimeoutBehavior, WaitpointState};
 use leasehold_core::state::LifecyclePhase;
 use leasehold_core::suspension::{CompositeBody, CountKind, ResumeCondition, WaitpointBinding};
 use leasehold_core::token::WaitpointToken;
@@ -71,7 +71,7 @@ struct Ledger {
 }
 
 struct Walk {
-    w: Waiting,
+    w: World,
     draw: Draw,
     ids: Vec<ExecutionId>,
     ledger: Ledger,
@@ -79,8 +79,8 @@ struct Walk {
 
 impl Walk {
     fn new(seed: u64) -> Self {
-        let mut w = Waiting::new();
-        let ids = (0..3).map(|_| w.world.create()).collect();
+        let mut w = World::keyed();
+        let ids = (0..3).map(|_| w.create()).collect();
         Self { w, draw: Draw::new(seed), ids, ledger: Ledger::default() }
     }
 
@@ -93,16 +93,7 @@ impl Walk {
     }
 
     fn some_waitpoint(&mut self) -> Option<WaitpointId> {
-        let mut ids: Vec<_> = self
-            .w
-            .waits
-            .values()
-            .filter_map(|record| match record {
-                WaitRecord::Waitpoint(waitpoint) => Some(waitpoint.waitpoint_id),
-                _ => None,
-            })
-            .collect();
-        ids.sort_unstable();
+        let ids: Vec<_> = self.w.waitpoints().iter().map(|waitpoint| waitpoint.waitpoint_id).collect();
         // Mostly the recent ones, which are open.
         let from = if self.draw.below(4) == 0 { 0 } else { ids.len().saturating_sub(6) };
         (!ids.is_empty()).then(|| self.draw.of(&ids[from..]))
@@ -128,20 +119,20 @@ impl Walk {
         let execution = self.w.execution(id);
         if execution.vector().is_terminal() {
             let replay = ReplayExecution { execution_id: id, requested_by: None, reason: None };
-            drop(self.w.run_ending(replay));
+            drop(self.w.run(replay));
         } else if execution.vector().is_eligible() {
             let before = execution.lease_epoch;
-            self.w.world.grant(id);
+            self.w.grant(id);
             if execution.vector().public_state().as_str() == "resumable" {
                 let args = self.w.resume_args(id);
-                let claimed = self.w.run_ending(args).unwrap();
+                let claimed = self.w.run(args).unwrap();
                 assert_eq!(claimed.lease_epoch, before.next());
                 assert_eq!(Some(claimed.attempt_id), execution.current_attempt_id());
                 assert_eq!(claimed.kind, HandleKind::Resumed);
                 self.note("resumed");
             } else {
-                let args = self.w.world.claim_args(id);
-                self.w.run_ending(args).unwrap();
+                let args = self.w.claim_args(id);
+                self.w.run(args).unwrap();
             }
         }
     }
@@ -162,18 +153,18 @@ impl Walk {
             args.resume_condition = self.draw.condition(keys);
         }
         if self.draw.below(2) == 0 {
-            args.timeout_at = Some(self.w.world.now.plus(self.draw.below(1_500) as u64));
+            args.timeout_at = Some(self.w.now.plus(self.draw.below(1_500) as u64));
             args.timeout_behavior = self.draw.of(TimeoutBehavior::ALL);
         }
         args.idempotency_key = (self.draw.below(2) == 0).then(|| args.suspension_id.to_string());
-        match self.w.run(&args) {
+        match self.w.run(args.clone()) {
             Ok(outcome) => {
-                self.note(match outcome {
+                self.note(match *outcome {
                     SuspendOutcome::Suspended { .. } => "suspended",
                     SuspendOutcome::AlreadySatisfied { .. } => "already_satisfied",
                 });
                 if args.idempotency_key.is_some() {
-                    assert_eq!(self.w.run(&args).unwrap(), outcome);
+                    assert_eq!(self.w.run(args.clone()).unwrap(), outcome);
                     assert!(self.w.last.is_empty());
                 }
             }
@@ -187,7 +178,7 @@ impl Walk {
         }
         let key = self.draw.of(&KEYS);
         let args = self.w.create_waitpoint_args(id, key);
-        if self.w.run(&args).is_ok() {
+        if self.w.run(args.clone()).is_ok() {
             self.note("waitpoint");
         }
     }
@@ -206,7 +197,7 @@ impl Walk {
         args.idempotency_key = (self.draw.below(2) == 0).then(|| self.draw.of(&["k1", "k2", "k3"]).to_owned());
         let before = self.w.find_waits(id);
         let open = before.and_then(|waits| waits.open().map(|open| open.suspension_id.to_string()));
-        let outcome = self.w.run(&args);
+        let outcome = self.w.run(args.clone());
         assert!(!wrong || outcome.is_err(), "a forged token was taken");
         let known = args.idempotency_key.map(|key| (to, key));
         match outcome {
@@ -233,7 +224,7 @@ impl Walk {
         let id = self.w.waitpoint(to).execution_id;
         let name = self.draw.of(&NAMES);
         let args = self.w.approval_args(id, to, name);
-        if self.w.run(&args).is_ok() {
+        if self.w.run(args.clone()).is_ok() {
             self.note("approval");
         }
     }
@@ -242,19 +233,36 @@ impl Walk {
         let resume_delay_ms = self.draw.of(&[0, 200]);
         let args = ResumeExecution { execution_id: id, trigger: ResumeTrigger::Operator, resume_delay_ms };
         let suspended = self.w.execution(id).vector().lifecycle_phase() == LifecyclePhase::Suspended;
-        assert_eq!(self.w.run(&args).is_ok(), suspended);
+        assert_eq!(self.w.run(args.clone()).is_ok(), suspended);
         if suspended {
             self.note("operator_resumed");
         }
     }
 
     fn expire(&mut self, id: ExecutionId) {
-        let due = self.w.find_waits(id).and_then(|waits| waits.due_at());
+        let due = self.w.find_waits(id).and_then(|waits| waits.open()?.timeout).map(|timeout| timeout.at);
         let outcome = self.w.expire(id).as_str();
         let acted = TimeoutBehavior::parse(outcome).is_some();
-        assert_eq!(acted, due.is_some_and(|at| at <= self.w.world.now), "{outcome}");
+        assert_eq!(acted, due.is_some_and(|at| at <= self.w.now), "{outcome}");
         if acted {
             self.note(outcome);
+        }
+    }
+
+    /// A timer does what is due, all of it and nothing else.
+    fn settle(&mut self, id: ExecutionId) {
+        let (execution, now) = (self.w.execution(id), self.w.now);
+        let due = self.w.find_waits(id).and_then(|waits| waits.due_at()).filter(|_| !execution.vector().is_terminal());
+        let done = self.w.run(Settle { execution_id: id, holder_gone: None }).unwrap();
+        let acted = done.suspension_expired.is_some() || done.waitpoints_closed > 0;
+        assert!(acted == due.is_some_and(|at| at <= now) || done.expired.is_some(), "{done:?}, due {due:?}");
+        let left = self.w.find_waits(id).and_then(|waits| waits.due_at());
+        assert!(left.is_none_or(|at| at > now), "{left:?} was due at {now}");
+        if done.suspension_expired.is_some() {
+            self.note("settled");
+        }
+        if done.waitpoints_closed > 0 {
+            self.note("never_committed");
         }
     }
 
@@ -262,7 +270,7 @@ impl Walk {
         let Some(waitpoint_id) = self.some_waitpoint() else { return };
         let execution_id = self.w.waitpoint(waitpoint_id).execution_id;
         let because = self.draw.of(&[GiveUp::Expiry, GiveUp::Abandonment]);
-        drop(self.w.run(&CloseWaitpoint { execution_id, waitpoint_id, because }));
+        drop(self.w.run(CloseWaitpoint { execution_id, waitpoint_id, because }));
     }
 
     fn end(&mut self, id: ExecutionId) {
@@ -271,15 +279,13 @@ impl Walk {
             0 => {
                 let reason = "walk".to_owned();
                 let source = operator();
-                self.w
-                    .run_ending(CancelExecution { execution_id: id, reason, source, fence: FenceTriple::NONE })
-                    .is_ok()
+                self.w.run(CancelExecution { execution_id: id, reason, source, fence: FenceTriple::NONE }).is_ok()
             }
-            1 => self.w.run_ending(crate::situation::complete_args(id, fence)).is_ok(),
+            1 => self.w.run(crate::situation::complete_args(id, fence)).is_ok(),
             _ => {
-                let delay_until = self.w.world.now.plus(100);
+                let delay_until = self.w.now.plus(100);
                 let source = crate::fixture::holder();
-                drop(self.w.run_ending(Delay { execution_id: id, fence, source, delay_until }));
+                drop(self.w.run(Delay { execution_id: id, fence, source, delay_until }));
                 false
             }
         };
@@ -289,13 +295,15 @@ impl Walk {
     }
 
     fn pass(&mut self) {
-        self.w.world.pass(self.draw.below(2_000) as u64);
-        for id in self.ids.clone() {
-            self.w.run_ending(Settle { execution_id: id, holder_gone: None }).unwrap();
+        self.w.pass(self.draw.below(2_000) as u64);
+        if self.draw.below(2) == 0 {
+            for id in self.ids.clone() {
+                self.settle(id);
+            }
         }
         if self.draw.below(20) == 0 {
             let kid = format!("k{}", self.draw.below(1_000) + 10);
-            let (ring, _) = self.w.keyring().rotate(&kid, K2, 10_000, self.w.world.now).unwrap();
+            let (ring, _) = self.w.keyring().rotate(&kid, K2, 10_000, self.w.now).unwrap();
             if let Some(ring) = ring {
                 self.w.install(ring);
                 self.note("rotated");
@@ -340,6 +348,8 @@ fn every_rule_holds_along_random_walks() {
         ("escalate", 5),
         ("ended", 50),
         ("rotated", 20),
+        ("settled", 50),
+        ("never_committed", 20),
     ] {
         let times = counts.get(what).copied().unwrap_or(0);
         assert!(times >= least, "{what} happened {times} times: {counts:?}");
@@ -357,13 +367,13 @@ fn it_makes_no_difference_whether_signals_come_before_or_after() {
         let signals: Vec<(&str, &str)> = (0..draw.below(6)).map(|_| (draw.of(&NAMES), draw.of(&SOURCES))).collect();
 
         let run = |first: bool| {
-            let (mut w, id, _) = Waiting::leased();
+            let (mut w, id, _) = World::leased();
             let pending = w.create_waitpoint(id, "a");
             let mut args = w.suspend_args(id);
             args.waitpoints = vec![WaitpointBinding::UsePending { waitpoint_id: pending.waitpoint_id }];
             args.resume_condition = condition.clone();
             if !first {
-                w.run(&args).unwrap();
+                w.run(args.clone()).unwrap();
             }
             for (at, (name, source)) in signals.iter().enumerate() {
                 let mut signal = w.signal_args(id, pending.waitpoint_id, &pending.hmac_token);
@@ -371,10 +381,10 @@ fn it_makes_no_difference_whether_signals_come_before_or_after() {
                 signal.signal_name = (*name).into();
                 signal.source_identity = (*source).into();
                 // Those behind the closer come too late when it is suspended.
-                drop(w.run(&signal));
+                drop(w.run(signal.clone()));
             }
             if first {
-                w.run(&args).unwrap();
+                w.run(args.clone()).unwrap();
             }
             let suspension = w.suspension(id);
             let closer = suspension.closed.as_ref().and_then(|closed| closed.closer_signal_id);

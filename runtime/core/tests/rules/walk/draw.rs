@@ -64,11 +64,11 @@ impl Seed {
         self.next() % limit
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    pub fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len() as u64) as usize]
     }
 
@@ -99,7 +99,11 @@ impl Seed {
         let execution = self.pick(&known).clone();
         let id = if self.one_in(60) { ExecutionId::from_parts(7, world.mint()) } else { execution.id };
         let promised_until = self.one_in(12).then(|| world.now.plus(self.below(50)));
-        let command = self.on(world, ledger, &execution, id);
+        let command = if self.one_in(5) {
+            self.as_waiter(world, ledger, &execution, id)
+        } else {
+            self.on(world, ledger, &execution, id)
+        };
         if let Command::StoreRenewal(_) = &command {
             // What was promised is what there is to store.
             return Drawn { command, promised_until: Some(world.now.plus(self.below(2 * TTL_MS))) };
@@ -126,7 +130,7 @@ impl Seed {
 
     /// A fence: mostly the current one, sometimes an old one, sometimes a
     /// forged or partial one.
-    fn fence(&mut self, world: &mut World, ledger: &Ledger, execution: &Execution) -> FenceTriple {
+    pub fn fence(&mut self, world: &mut World, ledger: &Ledger, execution: &Execution) -> FenceTriple {
         let current = execution.lease.as_ref().map(|lease| FenceTriple::from(lease.fence()));
         let fences = ledger.fences(execution.id);
         match self.below(16) {

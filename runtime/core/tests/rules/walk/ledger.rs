@@ -53,7 +53,10 @@ impl Ledger {
                         assert_capable(what, before, worker_instance_id);
                     }
                     Fact::Completed { .. } => *self.ends.entry(event.execution_id).or_default() += 1,
-                    Fact::PriorityChanged { .. } | Fact::Replayed { .. } | Fact::CreateRefused { .. } => {}
+                    Fact::PriorityChanged { .. }
+                    | Fact::Replayed { .. }
+                    | Fact::CreateRefused { .. }
+                    | Fact::SignalDelivered { .. } => {}
                 }
             }
         }

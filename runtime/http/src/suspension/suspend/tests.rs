@@ -1,3 +1,5 @@
+//! What a suspension asks for, is given and is refused.
+
 use crate::testing::{Harness, json};
 use axum::http::StatusCode;
 use serde_json::Value;

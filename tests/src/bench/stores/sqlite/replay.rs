@@ -22,6 +22,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{Arguments, AssertSqlSafe, Connection, Executor};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What opens a transaction.
 const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -36,6 +37,10 @@ const APPEND_COLUMNS: usize = 6;
 
 /// Events of 128 executions.
 const EVENTS_PER_TRANSACTION: usize = 2 * 128;
+
+/// How often the log is tried to be emptied, and the pause between two tries.
+const CHECKPOINT_TRIES: u32 = 100;
+const CHECKPOINT_PAUSE: Duration = Duration::from_millis(20);
 
 /// One trip.
 struct Trip {
@@ -63,12 +68,15 @@ pub(super) async fn copy(file: &Path, to: &Path) -> BenchResult<()> {
 /// A log that cannot be emptied.
 pub(super) async fn checkpoint(file: &Path) -> BenchResult<()> {
     let mut connection = raw::connect(file).await?;
-    let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
-    connection.close().await?;
-    if busy != 0 {
-        return Err("the log could not be emptied".into());
+    for _ in 0..CHECKPOINT_TRIES {
+        let busy: i64 = sqlx::query_scalar("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
+        if busy == 0 {
+            return Ok(connection.close().await?);
+        }
+        // tidy: sleep because SQLite does not wait for another connection that copies, as the idle store's may
+        SystemClock::default().sleep(CHECKPOINT_PAUSE).await;
     }
-    Ok(())
+    Err("the log could not be emptied".into())
 }
 
 /// Replays what a drain of `executions` has written; executions per second.

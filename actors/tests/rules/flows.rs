@@ -1,0 +1,116 @@
+//! What flows ask of a partition: steps that go on over many commits, and
+//! records that a decision finds out about on its way.
+
+use crate::fixture::{Fixture, settle};
+use leasehold_backend::{Backend, PAGE_MAX};
+use leasehold_contract::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, Flows, Leases};
+use leasehold_core::backoff::FailureClass;
+use leasehold_core::command::flow::{CancelFlow, CancelWait};
+use leasehold_core::event::Fact;
+use leasehold_core::ids::{EdgeId, ExecutionId, FlowId, Namespace};
+use leasehold_core::partition::PartitionConfig;
+use leasehold_core::record::flow::CancellationPolicy;
+use leasehold_core::state::PublicState;
+use leasehold_memory::{CommitFault, CrashPoint};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A flow of so many nodes, of which each but the first waits for the first.
+fn fan(fixture: &Fixture, leaves: usize) -> FlowSpec {
+    let flow_id = FlowId::from_uuid(fixture.entropy.uuid());
+    let config = PartitionConfig { num_flow_partitions: 1, ..PartitionConfig::default() };
+    let node = |number: usize| {
+        let id = ExecutionId::deterministic_for_flow(flow_id, &config, fixture.entropy.uuid());
+        FlowNodeSpec { name: number.to_string(), execution: fixture.create_args(id), policy: None }
+    };
+    let edge = |number: usize| FlowEdgeSpec {
+        edge_id: EdgeId::from_uuid(fixture.entropy.uuid()),
+        upstream: "0".to_owned(),
+        downstream: number.to_string(),
+        data_passing_ref: None,
+    };
+    FlowSpec {
+        flow_id,
+        flow_kind: "fan".to_owned(),
+        namespace: Namespace::try_new("test").unwrap(),
+        nodes: (0..=leaves).map(node).collect(),
+        edges: (1..=leaves).map(edge).collect(),
+    }
+}
+
+/// How many executions of the store stand where.
+async fn states(fixture: &Fixture) -> BTreeMap<PublicState, usize> {
+    let (mut states, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = fixture.store_view().list_executions(0, after, PAGE_MAX).await.unwrap();
+        let Some(last) = page.last() else { return states };
+        after = Some(last.id.uuid());
+        for execution in &page {
+            *states.entry(execution.vector().public_state()).or_default() += 1;
+        }
+    }
+}
+
+/// Executions with a completion in the log, none of them twice.
+async fn completed(fixture: &Fixture) -> BTreeSet<ExecutionId> {
+    let (mut completed, mut after) = (BTreeSet::new(), None);
+    loop {
+        let page = fixture.store_view().read_events(0, after, PAGE_MAX).await.unwrap();
+        let Some(last) = page.last() else { return completed };
+        after = Some(last.id);
+        for event in page.iter().map(|logged| &logged.event) {
+            for _ in event.facts.iter().filter(|fact| matches!(fact, Fact::Completed { .. })) {
+                assert!(completed.insert(event.execution_id), "{} completed twice", event.execution_id);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cascade_over_ten_thousand_members_survives_a_crash_at_each_of_its_parts() {
+    const LEAVES: usize = 9_999;
+    // No step waits in the slot for another, so that each is a commit.
+    let mut fixture = Fixture::with(|options| options.commit_rows = 1).await;
+    let spec = fan(&fixture, LEAVES);
+    let flow_id = spec.flow_id;
+    fixture.engine.submit_flow(spec).await.unwrap();
+    let root = fixture.claim().await;
+    let (engine, handle) = (fixture.engine.clone(), root.claimed.handle(fixture.backend.tag()));
+    fixture.plan.next_commit(CommitFault::Crash(CrashPoint::AfterCommit));
+    let reason = leasehold_contract::FailureReason { message: "asked to".to_owned(), detail: None };
+    let failing = tokio::spawn(async move { engine.fail(&handle, reason, FailureClass::Permanent).await });
+    let mut parts = 0;
+    loop {
+        settle().await;
+        if fixture.plan.take_crash().is_none() {
+            break;
+        }
+        parts += 1;
+        // Every second part does not reach the store before the node dies.
+        let point = if parts % 2 == 0 { CrashPoint::AfterCommit } else { CrashPoint::BeforeCommit };
+        fixture.plan.next_commit(CommitFault::Crash(point));
+        fixture.crash().await;
+    }
+    failing.abort();
+    assert!(parts > 60, "{parts} parts");
+    assert_eq!(states(&fixture).await, [(PublicState::Failed, 1), (PublicState::Skipped, LEAVES)].into());
+    assert_eq!(completed(&fixture).await.len(), LEAVES + 1);
+    let snapshot = fixture.engine.describe_flow(flow_id).await.unwrap().unwrap();
+    assert_eq!((snapshot.node_count, snapshot.edge_count), (10_000, 9_999));
+}
+
+#[tokio::test]
+async fn a_cancellation_that_needs_more_records_than_the_cache_holds_goes_through() {
+    let fixture = Fixture::with(|options| options.cache_bytes = 0).await;
+    let spec = fan(&fixture, 1500);
+    let flow_id = spec.flow_id;
+    fixture.engine.submit_flow(spec).await.unwrap();
+    let cancel = CancelFlow {
+        flow_id,
+        reason: "no longer wanted".to_owned(),
+        cancellation_policy: CancellationPolicy::CancelAll,
+    };
+    fixture.engine.cancel_flow(cancel, CancelWait::NoWait).await.unwrap();
+    settle().await;
+    assert_eq!(states(&fixture).await, [(PublicState::Cancelled, 1501)].into());
+    assert_eq!(completed(&fixture).await.len(), 1501);
+}
