@@ -227,6 +227,10 @@ macro_rules! cases {
                     what_is_left_of_the_attempts_time_is_kept
                     the_next_suspension_takes_the_place_of_the_closed_one
                     a_suspension_outlives_the_engine
+                    an_end_by_another_door_closes_everything
+                    the_attempts_time_stands_still
+                    nobody_holds_or_takes_a_suspended_execution
+                    a_replay_after_a_suspension_starts_afresh
                     a_repeat_with_the_same_key_is_told_the_same
                     a_key_belongs_to_its_execution
                     an_empty_key_is_none

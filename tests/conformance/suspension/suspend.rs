@@ -1,9 +1,11 @@
 //! `suspend`: a worker gives its lease back until something comes.
 
+mod doors;
 mod keys;
 mod pending;
 mod refusals;
 
+pub use doors::*;
 pub use keys::*;
 pub use pending::*;
 pub use refusals::*;

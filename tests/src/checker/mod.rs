@@ -18,6 +18,7 @@ mod records;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 pub use rule::Rule;
 
@@ -116,6 +117,7 @@ pub async fn check_store_assuming(backend: &dyn Backend, partitions: u16, assump
         records::check(&contents, assumptions, &mut report);
         indexes::check(&contents, &global, &mut report);
         history::check(&contents, &mut report);
+        waits::check(backend, &contents, &mut report).await;
     }
     report
 }

@@ -63,6 +63,15 @@ rules! {
     ReclaimCount: "Reclaims are counted as they were told.",
     ReplayCount: "Replays are counted as they were told.",
     Priority: "Changes of priority lead to the priority that is stored.",
+    // Suspensions and signals.
+    Waits: "What an execution waits for keeps its rules, and agrees with the execution.",
+    Waitpoint: "A waitpoint keeps its rules, and is listed and bound as long as it is open.",
+    Token: "Every waitpoint has a token that its partition's key ring minted for it.",
+    KeyRing: "A key ring has one key in use, which does not expire, and the others do.",
+    SuspendedList: "The list of suspended executions shows each of them once, the longest suspended first.",
+    SignalRecord: "Signals are counted, and stored as they were told, observed or kept.",
+    SignalHistory: "Signals are told while a suspension is open, and the one that satisfies it is the last.",
+    Secrecy: "What is shown of a record shows no token.",
 }
 
 impl fmt::Display for Rule {
