@@ -8,8 +8,7 @@ use leasehold_tests::harness::resumption;
 use std::time::Duration;
 
 async fn next_task(case: &Case, happens: impl Future<Output = ()>) -> Task {
-    let poll = PollTasks { max_wait: Duration::from_secs(600), ..case.poll() };
-    let (tasks, ()) = tokio::join!(case.engine.poll_tasks(poll), happens);
+    let (tasks, ()) = tokio::join!(case.engine.poll_tasks(case.poll()), happens);
     tasks.unwrap().remove(0)
 }
 

@@ -51,9 +51,9 @@ pub async fn the_deadline_ends_the_execution_at_its_time(case: &mut Case) {
 
 pub async fn the_deadline_lets_it_go_on_and_leaves_a_signal(case: &mut Case) {
     let waiting = for_a_minute(case, TimeoutBehavior::AutoResumeWithTimeoutSignal).await;
-    let poll = leasehold_contract::PollTasks { max_wait: Duration::from_secs(600), ..case.poll() };
     let due = case.now().plus(MINUTE_MS);
-    let (tasks, ()) = tokio::join!(case.engine.poll_tasks(poll), case.pass(MINUTE_MS));
+    case.pass(MINUTE_MS - 1).await;
+    let (tasks, ()) = tokio::join!(case.engine.poll_tasks(case.poll()), case.pass(1));
     let task = tasks.unwrap().remove(0).claimed;
     assert_eq!((task.execution_id, task.attempt_id), (waiting.id, waiting.held.execution.attempt_id));
     assert_eq!(reason(case, waiting.id).await, Some(CloseReason::TimedOutAutoResume));
@@ -157,7 +157,7 @@ pub async fn a_storm_of_deadlines_leaves_nobody_behind(case: &mut Case) {
         let behavior = [TimeoutBehavior::Fail, TimeoutBehavior::Escalate][at % 2];
         ids.push((for_a_minute(case, behavior).await.id, behavior));
     }
-    case.pass(MINUTE_MS).await;
+    case.pass(MINUTE_MS + 5).await;
     for (id, behavior) in ids {
         let expected =
             if behavior == TimeoutBehavior::Fail { ended("failed") } else { suspended("paused_by_operator") };

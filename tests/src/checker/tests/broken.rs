@@ -1,11 +1,12 @@
 //! For each rule a store that is written so as to break it. What it breaks
 //! besides does not matter.
 
+use super::broken;
 use super::workbench::{
     Workbench, alter, cancellation, completion, delay, failure, forget_old, keep_facts, promotion, renewal, replay,
     revocation, tell_twice,
 };
-use crate::checker::{Report, Rule};
+use crate::checker::Rule;
 use leasehold_core::command::{ChangePriority, ClaimedExecution, MarkLeaseExpired};
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::event::{Fact, LeaseFact};
@@ -15,31 +16,6 @@ use leasehold_core::state::{AttemptLifecycle, TerminalOutcome};
 use leasehold_core::time::TimestampMs;
 use leasehold_memory::CallFault;
 use std::sync::Arc;
-
-async fn told(story: impl AsyncFnOnce(&mut Workbench)) -> Report {
-    let mut bench = Workbench::new().await;
-    story(&mut bench).await;
-    bench.check().await
-}
-
-macro_rules! broken {
-    ($($name:ident: $rule:ident, $story:expr;)+) => {
-        $(#[tokio::test]
-        async fn $name() {
-            let report = told($story).await;
-            assert!(report.broken().contains(&Rule::$rule), "{report:?}");
-        })+
-
-        #[test]
-        fn every_rule_is_broken_by_some_test() {
-            // The memory store cannot be made to turn its pages wrongly.
-            let elsewhere = [Rule::PageOrder, Rule::EventOrder];
-            let here = [$(Rule::$rule),+];
-            let tested = |rule: &&Rule| here.contains(rule) || elsewhere.contains(rule);
-            assert_eq!(Rule::ALL.iter().find(|rule| !tested(rule)), None);
-        }
-    };
-}
 
 /// A lease fact of one kind.
 fn is(fact: &Fact, kind: &str) -> bool {

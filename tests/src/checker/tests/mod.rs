@@ -1,6 +1,7 @@
 //! The checker finds what it looks for, and nothing else.
 
 mod broken;
+mod waits;
 mod workbench;
 
 use super::contents::{Contents, Global, Pages, read_global};
@@ -8,6 +9,38 @@ use super::{Assumptions, Report, Rule, check_store, check_store_assuming, indexe
 use leasehold_core::command::{ChangePriority, FailExecution};
 use std::sync::Arc;
 use workbench::{Workbench, alter, cancellation, completion, delay, failure, promotion, renewal, replay, revocation};
+
+/// What the checker says of a store that was written like this.
+async fn told(story: impl AsyncFnOnce(&mut Workbench)) -> Report {
+    let mut bench = Workbench::new().await;
+    story(&mut bench).await;
+    bench.check().await
+}
+
+/// For each rule a store that is written so as to break it.
+macro_rules! broken {
+    ($($name:ident: $rule:ident, $story:expr;)+) => {
+        $(#[tokio::test]
+        async fn $name() {
+            let report = super::told($story).await;
+            assert!(report.broken().contains(&Rule::$rule), "{report:?}");
+        })+
+
+        /// The rules that are broken here.
+        pub(super) const BROKEN: &[Rule] = &[$(Rule::$rule),+];
+    };
+}
+
+use broken;
+
+#[test]
+fn every_rule_is_broken_by_some_test() {
+    // The memory store cannot be made to turn its pages wrongly, nor a record
+    // to show its token.
+    let elsewhere = [Rule::PageOrder, Rule::EventOrder, Rule::Secrecy];
+    let tested = |rule: &&Rule| [broken::BROKEN, waits::BROKEN, &elsewhere].iter().any(|rules| rules.contains(rule));
+    assert_eq!(Rule::ALL.iter().find(|rule| !tested(rule)), None);
+}
 
 fn is_send<T: Send>(value: T) -> T {
     value
