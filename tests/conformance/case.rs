@@ -101,10 +101,7 @@ impl Case {
         let record = self.find_record(id).await;
         let listed = self.backend.stored_index(id).await.expect("the store can be read");
         let waits = self.find_waits(id).await;
-        let mut waitpoints = Vec::new();
-        for waitpoint in waits.iter().flat_map(|waits| &waits.open_waitpoints) {
-            waitpoints.push(self.waitpoint(id, *waitpoint).await);
-        }
+        let waitpoints = self.open_waitpoints(id).await;
         format!("{record:?} {listed:?} {waits:?} {waitpoints:?} {:?}", self.log(id.partition()).await)
     }
 }

@@ -220,6 +220,17 @@ impl Harness {
         }
     }
 
+    /// What is stored of an execution's open waitpoints.
+    pub async fn open_waitpoints(&self, id: ExecutionId) -> Vec<Option<Record>> {
+        let open = self.find_waits(id).await.map(|waits| waits.open_waitpoints.clone()).unwrap_or_default();
+        let keys: Vec<RecordKey> = open.into_iter().map(|id| WaitKey::Waitpoint(id).into()).collect();
+        let mut records = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(256) {
+            records.extend(self.backend.load(id.partition(), keys, &[]).await.expect("the store can be read").records);
+        }
+        records
+    }
+
     /// A signal as stored.
     pub async fn find_signal(&self, id: ExecutionId, key: SignalKey) -> Option<Arc<Signal>> {
         match self.kept(id.partition(), WaitKey::Signal(key)).await {

@@ -1,12 +1,12 @@
 //! Suspensions and signals, honestly written and not.
 
-use super::broken;
+use super::broken_by;
 use super::workbench::{Workbench, alter, tell_twice};
 use crate::checker::waits::hides;
 use crate::checker::{Report, Rule};
 use leasehold_core::command::{
-    ClaimedExecution, CreateWaitpoint, DeliverSignal, ExpireSuspension, PendingWaitpoint, ResumeExecution,
-    SeedWaitpointHmacSecret, Suspend,
+    ClaimedExecution, CreateWaitpoint, DeliverSignal, ExpireSuspension, PendingWaitpoint, SeedWaitpointHmacSecret,
+    Suspend,
 };
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::ids::ExecutionId;
@@ -103,7 +103,7 @@ fn forget(set: &mut ChangeSet, forgotten: fn(&WaitKey) -> bool) {
     set.changes.retain(|change| !matches!(&change.key, RecordKey::Wait(key) if forgotten(key)));
 }
 
-broken! {
+broken_by! {
     a_mark_other_than_its_waits_is_found: Waits, async |bench: &mut Workbench| {
         bench.run(key()).await;
         let held = bench.running().await;
