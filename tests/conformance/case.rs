@@ -100,7 +100,9 @@ impl Case {
         }
         let record = self.find_record(id).await;
         let listed = self.backend.stored_index(id).await.expect("the store can be read");
-        format!("{record:?} {listed:?} {:?}", self.log(id.partition()).await)
+        let waits = self.find_waits(id).await;
+        let waitpoints = self.open_waitpoints(id).await;
+        format!("{record:?} {listed:?} {waits:?} {waitpoints:?} {:?}", self.log(id.partition()).await)
     }
 }
 

@@ -20,6 +20,7 @@ mod reads;
 mod signals;
 mod states;
 mod suite;
+mod suspension;
 mod work;
 
 /// All cases on each target.
@@ -28,6 +29,7 @@ macro_rules! targets {
         $(mod $name {
             crate::executions::cases!($target);
             crate::leases::cases!($target);
+            crate::suspension::cases!($target);
             crate::reads::cases!($target);
             crate::work::cases!($target);
             crate::flows::cases!($target);

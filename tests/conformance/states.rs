@@ -28,6 +28,11 @@ pub const fn delayed(reason: &'static str, attempt: &'static str) -> Vector {
     runnable("not_eligible_until_time", reason, attempt)
 }
 
+/// Given back until something comes.
+pub const fn suspended(reason: &'static str) -> Vector {
+    ["suspended", "unowned", "not_applicable", reason, "none", "attempt_interrupted"]
+}
+
 /// Runnable, whatever keeps it from running.
 pub const fn runnable(eligibility: &'static str, reason: &'static str, attempt: &'static str) -> Vector {
     ["runnable", "unowned", eligibility, reason, "none", attempt]

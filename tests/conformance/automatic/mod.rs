@@ -2,7 +2,9 @@
 
 pub mod cancel_flow_header;
 pub mod create_execution;
+pub mod create_waitpoint;
 pub mod delay;
+pub mod deliver_signal;
 pub mod expire_execution;
 pub mod fail_execution;
 pub mod issue_claim_grant;
@@ -10,6 +12,7 @@ pub mod poll_tasks;
 pub mod reclaim_execution;
 pub mod renew_lease;
 pub mod submit_flow;
+pub mod suspend;
 pub mod wait_children;
 
 /// The cases of this concern on a target.
@@ -34,9 +37,23 @@ macro_rules! cases {
                     a_storm_of_deadlines_leaves_nobody_behind
                     what_waits_is_offered_by_the_next_engine
                 }
+                create_waitpoint {
+                    an_unused_waitpoint_closes_by_itself_at_its_time
+                    one_that_is_used_does_not_run_out
+                    it_runs_out_beside_a_suspension_and_after_a_lost_lease
+                    it_runs_out_while_the_lease_is_renewed_from_memory
+                    a_waitpoint_that_ran_out_while_no_engine_ran_is_closed
+                    many_run_out_at_once
+                }
                 delay {
                     the_attempt_goes_on_when_its_time_has_come
                     a_time_that_has_passed_wakes_it_at_once
+                }
+                deliver_signal {
+                    whoever_polls_is_given_the_resumed_execution
+                    a_resume_delay_ends_by_itself_and_not_before
+                    a_resume_delay_goes_on_under_the_next_engine
+                    a_suspended_execution_is_offered_to_nobody
                 }
                 expire_execution {
                     an_attempt_over_its_time_ends_and_is_not_retried
@@ -86,6 +103,20 @@ macro_rules! cases {
                     its_time_goes_on_under_the_next_engine
                     its_time_that_ends_while_no_engine_runs_is_made_up_for
                     what_is_sealed_is_not_given_up
+                }
+                suspend {
+                    the_deadline_ends_the_execution_at_its_time
+                    the_deadline_lets_it_go_on_and_leaves_a_signal
+                    the_deadline_hands_it_to_an_operator_once
+                    a_signal_in_time_stops_the_deadline
+                    the_deadline_of_the_next_suspension_is_its_own
+                    a_deadline_in_the_past_acts_at_once
+                    a_deadline_that_passes_while_no_engine_runs_is_made_up_for
+                    a_deadline_goes_on_under_the_next_engine
+                    the_executions_deadline_ends_it_while_it_is_suspended
+                    the_attempts_time_stands_still_while_it_is_suspended
+                    a_storm_of_deadlines_leaves_nobody_behind
+                    nothing_happens_while_nothing_is_due
                 }
                 wait_children {
                     without_children_it_is_handed_out_again

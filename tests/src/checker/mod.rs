@@ -19,6 +19,7 @@ mod records;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 pub use rule::Rule;
 
@@ -118,6 +119,7 @@ pub async fn check_store_assuming(backend: &dyn Backend, partitions: u16, assump
         indexes::check(&contents, &global, &mut report);
         history::check(&contents, &mut report);
         flows::check(backend, &contents, &mut report).await;
+        waits::check(backend, &contents, &mut report).await;
     }
     report
 }

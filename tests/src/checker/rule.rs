@@ -71,6 +71,15 @@ rules! {
     FlowWork: "What a flow has left to do is written down exactly while it says so.",
     FlowResolved: "Nothing waits for a member that has ended.",
     FlowCancelled: "Every member of a flow that was cancelled as a whole has ended.",
+    // Suspensions and signals.
+    Waits: "What an execution waits for keeps its rules, and agrees with the execution.",
+    Waitpoint: "A waitpoint keeps its rules, and is listed and bound as long as it is open.",
+    Token: "Every waitpoint has a token that its partition's key ring minted for it.",
+    KeyRing: "A key ring has one key in use, which does not expire, and the others do.",
+    SuspendedList: "The list of suspended executions shows each of them once, the longest suspended first.",
+    SignalRecord: "Signals are counted, and stored as they were told, observed or kept.",
+    SignalHistory: "Signals are told while a suspension is open, and the one that satisfies it is the last.",
+    Secrecy: "What is shown of a record shows no token.",
 }
 
 impl fmt::Display for Rule {

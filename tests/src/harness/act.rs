@@ -27,7 +27,7 @@ pub const INSTANCE: &str = "worker-1";
 pub const TTL_MS: u64 = 30_000;
 
 impl Harness {
-    fn mint(&self, kind: u32) -> Uuid {
+    pub(super) fn mint(&self, kind: u32) -> Uuid {
         let number = self.minted.fetch_add(1, Ordering::Relaxed) + 1;
         Uuid::from_u128(u128::from(kind) << 96 | u128::from(number))
     }

@@ -25,12 +25,14 @@ mod scene;
 mod server;
 mod target;
 mod time;
+mod waits;
 pub(crate) mod watched;
 
 pub use act::{INSTANCE, LANE, NAMESPACE, TTL_MS, WORKER};
 pub use inspect::{Entry, describe_fact};
 pub use options::Options;
 pub use target::Target;
+pub use waits::{Waiting, abandonment, by_name, keyed, resumption, seed};
 
 use crate::checker::{Assumptions, check_store_assuming};
 use entropy::Reseeded;
