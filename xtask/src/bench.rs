@@ -6,7 +6,8 @@ use crate::failure::{During, Failure, Outcome};
 use crate::workspace::Workspace;
 
 /// Every benchmark, in the order in which `bench all` runs them.
-const NAMES: [&str; 9] = ["throughput", "latency", "idle", "timers", "history", "inbox", "flow", "cancel", "waiting"];
+const NAMES: [&str; 10] =
+    ["throughput", "latency", "idle", "timers", "history", "inbox", "flow", "cancel", "suspend", "waiting"];
 
 /// Those that measure what not every store has, with the stores that do.
 const NOT_EVERYWHERE: [(&str, &[&str]); 2] = [("inbox", &["sqlite", "postgres"]), ("waiting", &["sqlite"])];

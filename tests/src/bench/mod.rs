@@ -20,6 +20,7 @@ mod rig;
 mod shape;
 mod stores;
 mod summary;
+mod suspend;
 mod throughput;
 mod timers;
 mod verify;
@@ -51,6 +52,7 @@ pub async fn run(options: Options) -> BenchResult<()> {
         Command::Inbox(args) => inbox::run(args).await,
         Command::Flow(args) => flow::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
+        Command::Suspend(args) => suspend::run(args).await,
         Command::Waiting(args) => waiting::run(args),
         Command::WaitingNode(args) => waiting::node(args).await,
     }

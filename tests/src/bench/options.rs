@@ -29,6 +29,8 @@ pub(super) enum Command {
     Flow(Flow),
     /// The cancellation of a flow whose members all run.
     Cancel(Cancel),
+    /// Suspend, signal, resume and complete.
+    Suspend(Suspend),
     /// Resident memory with delayed executions at rest.
     Waiting(Waiting),
     /// One process of `waiting`.
@@ -235,6 +237,18 @@ pub(super) struct Cancel {
     /// How many such flows, one after the other.
     #[arg(long, default_value_t = 5)]
     pub(super) rounds: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Suspend {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// How many, one after the other; then at least as many at once.
+    #[arg(long, default_value_t = 300)]
+    pub(super) executions: usize,
+    /// Slots.
+    #[arg(long, default_value_t = 64)]
+    pub(super) at_once: u32,
 }
 
 #[derive(Debug, Args)]
