@@ -141,7 +141,7 @@ fn of_waitpoint(waits: &Waits, waitpoint: &Waitpoint, ring: Option<&Keyring>, re
         current.waitpoints.iter().find(|bound| bound.waitpoint_id == waitpoint_id).map(|bound| &bound.waitpoint_key)
     });
     rule(bound.is_none_or(|key| *key == waitpoint.waitpoint_key), "it is bound under its key");
-    let active = suspension.is_some_and(|current| current.is_open()) && bound.is_some();
+    let active = suspension.is_some_and(Suspension::is_open) && bound.is_some();
     rule((waitpoint.state == WaitpointState::Active) == active, "it is active as long as its suspension is open");
     let reason = suspension.and_then(|current| current.closed.as_ref()).map(|closed| closed.reason);
     rule(reason.is_none() || waitpoint.close_reason == reason, "it closes as its suspension does");
@@ -175,7 +175,7 @@ async fn signals(
 ) {
     let id = waits.execution_id;
     let mut expected: BTreeMap<SignalKey, Option<SignalEffect>> = BTreeMap::new();
-    let observed = waits.current.iter().flat_map(|suspension| suspension.observed());
+    let observed = waits.current.iter().flat_map(Suspension::observed);
     expected.extend(observed.map(|key| (key, None)));
     expected.extend(kept.iter().map(|(waitpoint_id, signal_id)| {
         let key = SignalKey { waitpoint_id: *waitpoint_id, signal_id: *signal_id };
