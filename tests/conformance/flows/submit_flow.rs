@@ -80,7 +80,7 @@ pub async fn another_flow_does_not_take_its_id(case: &mut Case) {
     let spec = line(case, 3);
     submit(case, spec.clone()).await;
     let mut kind = spec.clone();
-    kind.flow_kind = "other".to_owned();
+    kind.flow_kind = "other".into();
     let mut payload = spec.clone();
     payload.nodes[1].execution.input_payload = Bytes::from_static(b"other");
     let mut join = spec.clone();
@@ -215,7 +215,7 @@ pub async fn what_cannot_become_a_flow_leaves_nothing(case: &mut Case) {
     };
     for (spec, code, detail) in [
         (change(|spec| spec.nodes[1].name.clear()), "invalid_input", "nodes[1]: name: 1 to 256 bytes without NUL"),
-        (change(|spec| spec.nodes[1].name = "0".to_owned()), "invalid_input", "nodes[1]: name: 0 is taken"),
+        (change(|spec| spec.nodes[1].name = "0".into()), "invalid_input", "nodes[1]: name: 0 is taken"),
         (
             change(|spec| spec.nodes[1].execution.namespace = Namespace::new("other")),
             "invalid_input",
@@ -231,7 +231,7 @@ pub async fn what_cannot_become_a_flow_leaves_nothing(case: &mut Case) {
             "invalid_input",
             "on_satisfied required for any_of/quorum: cancel_remaining | let_run",
         ),
-        (change(|spec| spec.edges[0].upstream = "9".to_owned()), "invalid_input", "edges[0]: there is no node 9"),
+        (change(|spec| spec.edges[0].upstream = "9".into()), "invalid_input", "edges[0]: there is no node 9"),
         (change(|spec| spec.flow_kind = "k".repeat(257)), "invalid_input", ""),
         (change(|spec| spec.edges[0].data_passing_ref = Some("r".repeat(257))), "invalid_input", ""),
         (change(|spec| spec.nodes[1].execution.policy_json = policy("{")), "invalid_policy_json", ""),
@@ -245,12 +245,12 @@ pub async fn what_cannot_become_a_flow_leaves_nothing(case: &mut Case) {
             "payload_too_large",
             "",
         ),
-        (change(|spec| spec.edges[0].upstream = "1".to_owned()), "self_referencing_edge", ""),
+        (change(|spec| spec.edges[0].upstream = "1".into()), "self_referencing_edge", ""),
         (
             change(|spec| {
-                spec.edges[0].upstream = "2".to_owned();
-                spec.edges[0].downstream = "1".to_owned();
-                spec.edges[1].upstream = "1".to_owned();
+                spec.edges[0].upstream = "2".into();
+                spec.edges[0].downstream = "1".into();
+                spec.edges[1].upstream = "1".into();
             }),
             "cycle_detected",
             "",

@@ -11,7 +11,7 @@ use leasehold_core::event::{Fact, LeaseFact};
 use leasehold_core::ids::{ExecutionId, WaitpointId};
 use leasehold_core::invariant::{check_waitpoint, check_waits, check_waits_of};
 use leasehold_core::record::{
-    Execution, KeptKind, Record, RecordKey, Signal, SignalKey, Suspended, WaitKey, WaitRecord, Waitpoint,
+    Execution, KeptKind, Record, RecordKey, Signal, SignalKey, Suspended, Suspension, WaitKey, WaitRecord, Waitpoint,
     WaitpointState, Waits,
 };
 use leasehold_core::suspension::SignalEffect;
