@@ -52,7 +52,7 @@ pub async fn a_signal_is_shown_as_it_was_sent(case: &mut Case) {
     };
     let held = case.take_again(waiting.id).await;
     case.kill().await;
-    assert_eq!(observed(case, &held.handle).await, [expected.clone()]);
+    assert_eq!(observed(case, &held.handle).await, std::slice::from_ref(&expected));
     // The attempt is what counts, so the handle from before serves as well.
     assert_eq!(observed(case, &waiting.held.handle).await, [expected]);
 }
