@@ -36,7 +36,7 @@ const KINDS: &[&str] = &[
 ];
 
 /// So many seeds meet every kind of fault.
-const SEEDS_FOR_ALL: u64 = 20;
+const SEEDS_FOR_ALL: u64 = 150;
 
 /// One in so many seeds runs twice.
 const TWICE_EVERY: u64 = 10;
