@@ -1,7 +1,7 @@
 //! For each rule a store that is written so as to break it. What it breaks
 //! besides does not matter.
 
-use super::broken;
+use super::broken_by;
 use super::workbench::{
     Workbench, alter, cancellation, completion, delay, failure, forget_old, keep_facts, promotion, renewal, replay,
     revocation, tell_twice,
@@ -41,7 +41,7 @@ fn priority(execution_id: ExecutionId, new_priority: i32) -> ChangePriority {
     ChangePriority { execution_id, new_priority }
 }
 
-broken! {
+broken_by! {
     a_store_that_does_not_answer_is_found: Readable, async |bench: &mut Workbench| {
         bench.backend.faults().next_read(CallFault::Busy);
     };

@@ -1,6 +1,6 @@
 //! Flows, honestly written and not.
 
-use super::broken;
+use super::broken_by;
 use super::workbench::{Workbench, cancellation, completion, failure};
 use crate::checker::Rule;
 use leasehold_core::command::flow::{
@@ -113,7 +113,7 @@ async fn flows_written_by_the_rules_are_sound_at_every_step() {
     bench.check().await.assert_sound();
 }
 
-broken! {
+broken_by! {
     members_that_are_not_counted_are_found: Flow, async |bench: &mut Workbench| {
         let flow_id = flow(bench).await;
         let execution_id = bench.created().await;

@@ -18,7 +18,7 @@ async fn told(story: impl AsyncFnOnce(&mut Workbench)) -> Report {
 }
 
 /// For each rule a store that is written so as to break it.
-macro_rules! broken {
+macro_rules! broken_by {
     ($($name:ident: $rule:ident, $story:expr;)+) => {
         $(#[tokio::test]
         async fn $name() {
@@ -31,7 +31,7 @@ macro_rules! broken {
     };
 }
 
-use broken;
+use broken_by;
 
 #[test]
 fn every_rule_is_broken_by_some_test() {
