@@ -20,6 +20,7 @@ pub enum WaitCall {
     Suspend(Ticket, Box<SuspendArgs>),
     SuspendByTriple(ExecutionId, FenceTriple, Box<SuspendArgs>),
     ObserveSignals(Ticket),
+    ReadSuspension(ExecutionId),
     DeliverSignal(Box<DeliverSignal>),
     DeliverApprovalSignal(Box<DeliverApprovalSignal>),
     ResumeExecution(ResumeExecution),
@@ -41,6 +42,7 @@ impl WaitCall {
             Self::Suspend(..) => "suspend",
             Self::SuspendByTriple(..) => "suspend_by_triple",
             Self::ObserveSignals(_) => "observe_signals",
+            Self::ReadSuspension(_) => "read_suspension",
             Self::DeliverSignal(_) => "deliver_signal",
             Self::DeliverApprovalSignal(_) => "deliver_approval_signal",
             Self::ResumeExecution(_) => "resume_execution",
@@ -77,6 +79,7 @@ impl WaitCall {
                 suspended(id, engine.suspend_by_triple(id, fence, *args).await?, tag)
             }
             Self::ObserveSignals(ticket) => Answer::plain(&engine.observe_signals(&ticket.handle).await?),
+            Self::ReadSuspension(id) => Answer::plain(&engine.read_suspension(id).await?),
             Self::DeliverSignal(args) => Answer::plain(&engine.deliver_signal(*args).await?),
             Self::DeliverApprovalSignal(args) => Answer::plain(&engine.deliver_approval_signal(*args).await?),
             Self::ResumeExecution(args) => Answer::plain(&engine.resume_execution(args).await?),

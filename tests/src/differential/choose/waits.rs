@@ -171,6 +171,7 @@ impl Chooser<'_> {
                 let cursor = self.seen.suspended.filter(|_| dice.one_in(2));
                 WaitCall::ListSuspended(partition, cursor, dice.pick(&[0, 1, 2, 5000]))
             }
+            (4, ..) if partition.index % 2 == 1 => WaitCall::ReadSuspension(id),
             _ => WaitCall::ListWaitpointHmacKids(partition),
         }
     }
