@@ -121,7 +121,7 @@ impl<'a> View<'a> {
     pub(crate) fn expect(&mut self, needs: impl IntoIterator<Item = Need>) {
         for need in needs {
             let known = match &need {
-                Need::Record(key) => self.source.find(key).is_some(),
+                Need::Record(key) => self.change_of(key).is_some() || self.source.find(key).is_some(),
                 Need::Blob(key) => self.source.find_blob(key).is_some(),
             };
             if !known {

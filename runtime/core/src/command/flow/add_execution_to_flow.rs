@@ -79,12 +79,10 @@ impl DecideFlow for AddExecutionToFlow {
         next.last_mutation_at = now;
         view.put(next);
         let key = FlowKey::MemberPage(flow_id, ordinal / PAGE_MEMBERS);
-        let mut page = match view.find_member_page(key)? {
-            Some(page) => (*page).clone(),
-            None if ordinal.is_multiple_of(PAGE_MEMBERS) => {
-                MemberPage { flow_id, page: ordinal / PAGE_MEMBERS, members: Vec::new() }
-            }
-            None => return Err(missing(key, flow_id)),
+        let mut page = if ordinal.is_multiple_of(PAGE_MEMBERS) {
+            MemberPage { flow_id, page: ordinal / PAGE_MEMBERS, members: Vec::new() }
+        } else {
+            (*view.find_member_page(key)?.ok_or_else(|| missing(key, flow_id))?).clone()
         };
         page.members.push(execution_id);
         view.put(page);

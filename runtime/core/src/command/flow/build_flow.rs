@@ -23,7 +23,6 @@ use crate::time::TimestampMs;
 use crate::view::Need;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::Arc;
 
 /// What keeps a member back before the seal.
 pub(super) const NOT_SEALED: &str = "the flow is not sealed";
@@ -142,28 +141,9 @@ impl BuildFlow {
 
     fn open(&self, view: &mut FlowView<'_>, now: TimestampMs) -> (Flow, FlowBuild) {
         let flow_id = self.flow_id;
-        view.put(FlowSummary {
-            flow_id,
-            counts: crate::flow::StateCounts::default(),
-            cancels_pending: false,
-            work_left: false,
-            last_summary_update_at: now,
-        });
-        let flow = Flow {
-            flow_id,
-            partition: self.partition,
-            flow_kind: self.flow_kind.clone(),
-            namespace: self.namespace.clone(),
-            graph_revision: 0,
-            node_count: 0,
-            edge_count: 0,
-            created_at: now,
-            last_mutation_at: now,
-            cancelled: None,
-            tags: Arc::default(),
-            sealed: false,
-            digest: Some(self.digest),
-        };
+        view.put(FlowSummary::new(flow_id, now));
+        let flow = Flow::new(flow_id, self.partition, self.flow_kind.clone(), self.namespace.clone(), now);
+        let flow = Flow { sealed: false, digest: Some(self.digest), ..flow };
         (flow, FlowBuild { flow_id, next_part: 0, expires_at: now.plus(UNSEALED_MS_MAX) })
     }
 

@@ -5,7 +5,6 @@ use super::{DecideFlow, On};
 use crate::command::text;
 use crate::ids::{FlowId, Namespace};
 use crate::record::flow::{Flow, FlowKey, FlowSummary};
-use std::sync::Arc;
 
 /// Arguments of `create_flow`. Refused with `invalid_input` (texts).
 #[derive(Clone, Debug)]
@@ -48,28 +47,8 @@ impl DecideFlow for CreateFlow {
             return Ok(CreateFlowOutcome::AlreadySatisfied { flow_id });
         }
         let now = on.context.now;
-        view.put(Flow {
-            flow_id,
-            partition: self.partition,
-            flow_kind: self.flow_kind.clone(),
-            namespace: self.namespace.clone(),
-            graph_revision: 0,
-            node_count: 0,
-            edge_count: 0,
-            created_at: now,
-            last_mutation_at: now,
-            cancelled: None,
-            tags: Arc::default(),
-            sealed: true,
-            digest: None,
-        });
-        view.put(FlowSummary {
-            flow_id,
-            counts: crate::flow::StateCounts::default(),
-            cancels_pending: false,
-            work_left: false,
-            last_summary_update_at: now,
-        });
+        view.put(Flow::new(flow_id, self.partition, self.flow_kind.clone(), self.namespace.clone(), now));
+        view.put(FlowSummary::new(flow_id, now));
         Ok(CreateFlowOutcome::Created { flow_id })
     }
 }

@@ -132,10 +132,11 @@ pub(super) fn push_out(
 ) -> Result<(), Halt> {
     let page = place / PAGE_EDGES;
     let key = FlowKey::OutPage(flow_id, upstream.uuid(), page);
-    let mut next = match view.find_out_page(key)? {
-        Some(page) => (*page).clone(),
-        None if place.is_multiple_of(PAGE_EDGES) => OutPage { flow_id, upstream, page, edges: Vec::new() },
-        None => return Err(missing(key, upstream)),
+    // A page that begins with this place is new; nobody has to look for it.
+    let mut next = if place.is_multiple_of(PAGE_EDGES) {
+        OutPage { flow_id, upstream, page, edges: Vec::new() }
+    } else {
+        (*view.find_out_page(key)?.ok_or_else(|| missing(key, upstream))?).clone()
     };
     next.edges.push(edge);
     view.put(next);
@@ -151,10 +152,10 @@ pub(super) fn push_in(
 ) -> Result<(), Halt> {
     let page = slot / PAGE_EDGES;
     let key = FlowKey::InPage(flow_id, downstream.uuid(), page);
-    let mut next = match view.find_in_page(key)? {
-        Some(page) => (*page).clone(),
-        None if slot.is_multiple_of(PAGE_EDGES) => InPage { flow_id, downstream, page, edges: Vec::new() },
-        None => return Err(missing(key, downstream)),
+    let mut next = if slot.is_multiple_of(PAGE_EDGES) {
+        InPage { flow_id, downstream, page, edges: Vec::new() }
+    } else {
+        (*view.find_in_page(key)?.ok_or_else(|| missing(key, downstream))?).clone()
     };
     next.edges.push(edge);
     view.put(next);

@@ -120,7 +120,39 @@ pub struct FlowSummary {
     pub last_summary_update_at: TimestampMs,
 }
 
+impl FlowSummary {
+    /// Of a flow without members.
+    pub fn new(flow_id: FlowId, now: TimestampMs) -> Self {
+        Self {
+            flow_id,
+            counts: StateCounts::default(),
+            cancels_pending: false,
+            work_left: false,
+            last_summary_update_at: now,
+        }
+    }
+}
+
 impl Flow {
+    /// A flow without members, sealed: it takes whatever is added.
+    pub fn new(flow_id: FlowId, partition: u16, flow_kind: String, namespace: Namespace, now: TimestampMs) -> Self {
+        Self {
+            flow_id,
+            partition,
+            flow_kind,
+            namespace,
+            graph_revision: 0,
+            node_count: 0,
+            edge_count: 0,
+            created_at: now,
+            last_mutation_at: now,
+            cancelled: None,
+            tags: Arc::default(),
+            sealed: true,
+            digest: None,
+        }
+    }
+
     /// What the flow is doing.
     pub fn public_flow_state(&self, summary: &FlowSummary) -> PublicFlowState {
         if self.cancelled.is_some() { PublicFlowState::Cancelled } else { summary.counts.public_flow_state() }

@@ -94,6 +94,15 @@ fn a_small_flow_is_built_and_sealed_by_one_step_and_its_roots_are_ready() {
     world.check(declared.flow_id);
 }
 
+/// Records that its own counts prove to be new are not looked for.
+#[test]
+fn a_small_flow_is_built_after_one_load_of_what_its_nodes_name() {
+    let mut world = World::new();
+    let declared = declare(&mut world, &diamond(), 100);
+    outcome(&mut world, &declared.parts[0]);
+    assert_eq!(world.asked.len(), 1, "{:?}", world.asked);
+}
+
 #[test]
 fn nothing_runs_before_the_last_part_and_everything_as_if_built_by_hand_after_it() {
     let mut world = World::new();
