@@ -25,6 +25,7 @@ use leasehold_core::error::{ContentionKind, EngineError};
 use leasehold_core::ids::NodeId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -92,9 +93,16 @@ pub struct Client {
 #[derive(Clone)]
 pub struct CommitterHandle {
     sender: mpsc::UnboundedSender<(u16, Client)>,
+    busy: Arc<AtomicBool>,
 }
 
 impl CommitterHandle {
+    /// Whether a batch is on its way to the store. What is staged now goes out
+    /// after it.
+    pub fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
     /// Tells the committer that a slot has something. Each partition does so
     /// at most once until it was taken or the slot was started over, which it
     /// is after a failed commit of its own; what was said before that takes
@@ -117,6 +125,7 @@ pub struct Committer {
     nonce: u64,
     seq: u64,
     receiver: mpsc::UnboundedReceiver<(u16, Client)>,
+    busy: Arc<AtomicBool>,
 }
 
 /// Parts that go out together, and how often they have been sent unchanged.
@@ -145,7 +154,8 @@ impl Committer {
     /// A committer for `node`, whose partitions carry `nonce`.
     pub fn new(env: Arc<Env>, node: NodeId, nonce: u64) -> (Self, CommitterHandle) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { env, node, nonce, seq: 0, receiver }, CommitterHandle { sender })
+        let busy = Arc::new(AtomicBool::new(false));
+        (Self { env, node, nonce, seq: 0, receiver, busy: busy.clone() }, CommitterHandle { sender, busy })
     }
 
     /// Runs until every handle is gone.
@@ -153,6 +163,7 @@ impl Committer {
         let mut ready = Vec::new();
         let most = self.env.options.commit_parts.max(1);
         while self.receiver.recv_many(&mut ready, most).await > 0 {
+            self.busy.store(true, Ordering::Relaxed);
             // By partition, each once: an actor that replaced another has a
             // new slot, and the old one is poisoned or empty.
             let mut jobs = BTreeMap::new();
@@ -171,6 +182,7 @@ impl Committer {
             if !jobs.is_empty() {
                 self.commit(jobs).await;
             }
+            self.busy.store(false, Ordering::Relaxed);
         }
     }
 

@@ -18,7 +18,7 @@ use leasehold_core::ids::{LaneId, RequestId, WorkerId, WorkerInstanceId};
 use leasehold_core::record::Holder;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, watch};
 
@@ -77,6 +77,15 @@ pub enum DispatcherMsg {
     },
     /// Match what has gathered.
     Match,
+    /// Tell a partition once what it has offered so far is matched.
+    Gather {
+        /// Which actor.
+        partition: ActorRef<PartitionMsg>,
+        /// Its incarnation.
+        life: u64,
+        /// The start of its slot.
+        turn: u64,
+    },
 }
 
 /// How everybody reaches the dispatcher.
@@ -92,21 +101,36 @@ pub struct DispatcherHandle {
 struct HandleInner {
     actor: OnceLock<ActorRef<DispatcherMsg>>,
     next_worker: AtomicU64,
+    /// Whether a worker has credits left, about.
+    hungry: Arc<AtomicBool>,
 }
 
 impl DispatcherHandle {
+    /// What an actor starts with that this handle is for.
+    pub fn args(&self, routes: Arc<Routes>, claim_batch: u32) -> DispatcherArgs {
+        DispatcherArgs { routes, claim_batch, hungry: self.inner.hungry.clone() }
+    }
+
     /// Connects the handle to its actor; the first one stays.
     pub fn connect(&self, actor: ActorRef<DispatcherMsg>) {
         drop(self.inner.actor.set(actor));
     }
 
-    fn send(&self, message: DispatcherMsg) {
+    fn send(&self, message: DispatcherMsg) -> bool {
         // A dispatcher that is gone is replaced with its node's whole life.
-        if let Some(actor) = self.inner.actor.get()
-            && actor.cast(message).is_err()
-        {
+        let sent = self.inner.actor.get().is_some_and(|actor| actor.cast(message).is_ok());
+        if !sent {
             tracing::debug!("the dispatcher is gone");
         }
+        sent
+    }
+
+    /// Asks to be told [`PartitionMsg::Gathered`] behind the claims for what
+    /// the partition has offered so far. False, and no word comes, while no
+    /// worker waits.
+    pub fn gather(&self, partition: &ActorRef<PartitionMsg>, life: u64, turn: u64) -> bool {
+        self.inner.hungry.load(Ordering::Relaxed)
+            && self.send(DispatcherMsg::Gather { partition: partition.clone(), life, turn })
     }
 
     /// A partition has, or no longer has, work of a group.
@@ -143,10 +167,10 @@ pub struct DispatcherActor;
 
 /// What it starts with.
 pub struct DispatcherArgs {
-    /// Where partitions are.
-    pub routes: Arc<Routes>,
+    routes: Arc<Routes>,
     /// Executions one claim takes from one partition at most.
-    pub claim_batch: u32,
+    claim_batch: u32,
+    hungry: Arc<AtomicBool>,
 }
 
 struct Worker {
@@ -164,7 +188,17 @@ pub struct DispatcherState {
     /// Where the next round begins, so that no worker is always first.
     turn: WorkerKey,
     match_queued: bool,
+    /// Who is told once what was offered is matched.
+    gathering: Vec<Gathering>,
+    hungry: Arc<AtomicBool>,
     myself: ActorRef<DispatcherMsg>,
+}
+
+/// A partition that waits for claims before it commits.
+struct Gathering {
+    partition: ActorRef<PartitionMsg>,
+    life: u64,
+    turn: u64,
 }
 
 impl Actor for DispatcherActor {
@@ -184,6 +218,8 @@ impl Actor for DispatcherActor {
             workers: BTreeMap::new(),
             turn: WorkerKey(0),
             match_queued: false,
+            gathering: Vec::new(),
+            hungry: args.hungry,
             myself,
         })
     }
@@ -206,19 +242,26 @@ impl DispatcherState {
             DispatcherMsg::Gone(partition) => self.heads.forget(partition),
             DispatcherMsg::Open(key, spec, sink, credits) => {
                 self.workers.insert(key, Worker { spec, sink, credits });
+                self.got_credits(credits);
             }
             DispatcherMsg::Credit(key, credits) => {
                 if let Some(worker) = self.workers.get_mut(&key) {
                     worker.credits = worker.credits.saturating_add(credits);
+                    self.got_credits(credits);
                 }
             }
             DispatcherMsg::Close(key) => {
                 self.workers.remove(&key);
+                self.count_credits();
+            }
+            DispatcherMsg::Gather { partition, life, turn } => {
+                self.gathering.push(Gathering { partition, life, turn });
             }
             DispatcherMsg::Claimed { worker, partition, asked, got } => {
                 if got < asked {
                     if let Some(worker) = self.workers.get_mut(&worker) {
                         worker.credits += asked - got;
+                        self.got_credits(asked - got);
                     }
                     // The head was wrong; the partition says it again.
                     self.tell_partition(partition, PartitionMsg::Advertise);
@@ -227,6 +270,8 @@ impl DispatcherState {
             DispatcherMsg::Match => {
                 self.match_queued = false;
                 self.match_all();
+                self.count_credits();
+                self.tell_gathered();
                 return;
             }
         }
@@ -234,6 +279,29 @@ impl DispatcherState {
         // that arrive together make one claim of sixteen.
         if !self.match_queued && !self.heads.is_empty() {
             self.match_queued = self.myself.cast(DispatcherMsg::Match).is_ok();
+        }
+        if !self.match_queued {
+            self.tell_gathered();
+        }
+    }
+
+    fn got_credits(&self, credits: u32) {
+        if credits > 0 {
+            self.hungry.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn count_credits(&self) {
+        self.hungry.store(self.workers.values().any(|worker| worker.credits > 0), Ordering::Relaxed);
+    }
+
+    /// Behind the claims for what they offered, partitions learn that there
+    /// are no more.
+    fn tell_gathered(&mut self) {
+        for Gathering { partition, life, turn } in self.gathering.drain(..) {
+            if partition.cast(PartitionMsg::Gathered { life, turn }).is_err() {
+                tracing::debug!("a partition ended while the dispatcher matched what it offered");
+            }
         }
     }
 

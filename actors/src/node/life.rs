@@ -2,7 +2,7 @@
 
 use super::{NodeArgs, NodeMsg};
 use crate::committer::{Committer, CommitterHandle};
-use crate::dispatcher::{DispatcherActor, DispatcherArgs, DispatcherHandle};
+use crate::dispatcher::{DispatcherActor, DispatcherHandle};
 use crate::env::Env;
 use crate::inbox::{InboxActor, InboxArgs};
 use crate::partition::{PartitionActor, PartitionArgs, PartitionHandle, PartitionMsg};
@@ -70,7 +70,7 @@ impl Life {
         nonce: u64,
     ) -> Result<Self, SpawnErr> {
         let dispatcher = DispatcherHandle::default();
-        let dispatcher_args = DispatcherArgs { routes: args.routes.clone(), claim_batch: args.env.options.claim_batch };
+        let dispatcher_args = dispatcher.args(args.routes.clone(), args.env.options.claim_batch);
         let (actor, _) = Actor::spawn_linked(None, DispatcherActor, dispatcher_args, supervisor.get_cell()).await?;
         dispatcher.connect(actor.clone());
         let inbox_cell = match args.env.backend.watch() {

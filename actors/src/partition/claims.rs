@@ -226,16 +226,20 @@ impl State {
         self.dirty_groups.extend(groups);
     }
 
-    /// Tells the dispatcher what became different about ready groups.
-    pub(super) fn advertise_changes(&mut self) {
+    /// Tells the dispatcher what became different about ready groups; whether
+    /// it was offered more than before.
+    pub(super) fn advertise_changes(&mut self) -> bool {
+        let mut more = false;
         if self.dirty_groups.is_empty() || self.lost {
-            return;
+            return more;
         }
         for group in std::mem::take(&mut self.dirty_groups) {
             let head = self.recovered.then(|| self.head(&group)).flatten();
-            if self.told.get(&group).copied() == head {
+            let told = self.told.get(&group).copied();
+            if told == head {
                 continue;
             }
+            more |= head.map(|(_, count)| count) > told.map(|(_, count)| count);
             match head {
                 Some(told) => {
                     self.told.insert(group.clone(), told);
@@ -249,6 +253,7 @@ impl State {
             }
             self.dispatcher.head(self.partition, group, head);
         }
+        more
     }
 
     /// Tells the dispatcher everything again, so that a lost message costs

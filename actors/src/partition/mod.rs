@@ -133,6 +133,14 @@ pub enum PartitionMsg {
         /// The incarnation whose slot it was.
         life: u64,
     },
+    /// The dispatcher has asked for what it was offered; the committer can be
+    /// told.
+    Gathered {
+        /// Which start of the slot has something.
+        turn: u64,
+        /// The incarnation whose slot it is.
+        life: u64,
+    },
     /// The next timer may be due.
     Tick,
     /// The next turn of what flows have left to do.

@@ -168,6 +168,7 @@ impl State {
         if let Some(epoch) = epoch {
             self.slot.reset(epoch);
         }
+        self.unannounced = None;
         let options = &self.env.options;
         let partitions = usize::from(options.partitions.num_flow_partitions.max(1));
         self.hot = Hot::new((options.cache_bytes / partitions).max(64 << 10));

@@ -81,6 +81,9 @@ pub struct State {
     pub(super) events: EventHub,
 
     pub(super) slot: Arc<Slot>,
+    /// The turn of a slot that has something, while the committer has not been
+    /// told.
+    pub(super) unannounced: Option<u64>,
     pub(super) life: u64,
     pub(super) recovered: bool,
     pub(super) lost: bool,
@@ -131,6 +134,7 @@ impl State {
         let last_turn = args.env.clock.monotonic();
         Self {
             slot: Arc::new(Slot::new(partition, args.taken.epoch, args.nonce)),
+            unannounced: None,
             env: args.env,
             node: args.node,
             node_lease: args.node_lease,
@@ -190,6 +194,9 @@ impl State {
             PartitionMsg::DueScanned { asked, result, life } => self.due_scanned(asked, result, life),
             PartitionMsg::Recovered { result, life } => self.recovered(result, life),
             PartitionMsg::Settled { commit, settled, life } => self.settled(commit, settled, life),
+            PartitionMsg::Gathered { turn, life } if life == self.life && !self.lost => self.tell_committer(turn),
+            // What was staged in another life is gone.
+            PartitionMsg::Gathered { .. } => {}
             PartitionMsg::Tick => self.tick(),
             PartitionMsg::Advance => self.flows.turn_came(),
             PartitionMsg::LeaseExpiresAt(id, port) => {
@@ -207,7 +214,8 @@ impl State {
         self.advance_flows();
         self.load_wanted();
         self.refill();
-        self.advertise_changes();
+        let offered = self.advertise_changes();
+        self.announce(offered);
         self.set_alarm();
     }
 
@@ -231,14 +239,30 @@ impl State {
             self.waiting.add(staged.commit, Release::Event(Arc::new(event)));
         }
         if staged.announce {
-            let listener = Arc::new(Listener { actor: self.myself.clone(), life: self.life });
-            let client = Client { slot: self.slot.clone(), listener, turn: staged.turn };
-            if self.committer.announce(self.partition, client).is_err() {
-                // The node is going down; what was staged is never told.
-                self.lose();
-            }
+            self.unannounced = Some(staged.turn);
         }
         staged.commit
+    }
+
+    /// Tells the committer that something is staged. Where nobody waits for
+    /// the store and workers wait for what has just become ready, the word goes
+    /// by way of the dispatcher: its claims come back first, and what makes an
+    /// execution ready and what claims it are one commit.
+    fn announce(&mut self, offered: bool) {
+        let Some(turn) = self.unannounced.take() else { return };
+        let gathers = offered && !self.committer.is_busy();
+        if !gathers || !self.dispatcher.gather(&self.myself, self.life, turn) {
+            self.tell_committer(turn);
+        }
+    }
+
+    fn tell_committer(&mut self, turn: u64) {
+        let listener = Arc::new(Listener { actor: self.myself.clone(), life: self.life });
+        let client = Client { slot: self.slot.clone(), listener, turn };
+        if self.committer.announce(self.partition, client).is_err() {
+            // The node is going down; what was staged is never told.
+            self.lose();
+        }
     }
 
     fn follow(&mut self, old: Option<&Arc<Execution>>, new: Option<&Arc<Execution>>, commit: u64) {

@@ -133,14 +133,12 @@ async fn an_undelivered_task_is_given_back_without_counting_as_a_reclaim() {
         async move { engine.create_execution(args).await }
     });
     settle().await;
-    fixture.plan.next_commit(leasehold_memory::CommitFault::DelayBefore(50));
-    fixture.clock.advance(50);
-    create.await.unwrap().unwrap();
-    settle().await;
-    // The claim is on its way to the store when the poll hangs up.
+    // The creation and the claim are on their way to the store when the poll
+    // hangs up.
     polling.abort();
     settle().await;
     fixture.clock.advance(50);
+    create.await.unwrap().unwrap();
     settle().await;
     // Given back with a delay until now, which its timer ends.
     fixture.clock.advance(1);

@@ -238,3 +238,20 @@ async fn a_full_store_takes_nothing_new_and_lets_work_end() {
     fixture.plan.full(false);
     fixture.create().await;
 }
+
+#[tokio::test]
+async fn what_becomes_ready_while_a_worker_waits_is_claimed_by_the_same_commit() {
+    let fixture = Fixture::new().await;
+    let polling = spawn({
+        let (engine, poll) = (fixture.engine.clone(), fixture.poll(1, 60_000));
+        async move { engine.poll_tasks(poll).await }
+    });
+    settle().await;
+    fixture.plan.pass_commits(1);
+    fixture.plan.next_commit(CommitFault::DelayBefore(50));
+    fixture.engine.create_execution(fixture.create_args(fixture.id())).await.unwrap();
+    settle().await;
+    // A second commit would still wait for its fifty milliseconds.
+    assert!(polling.is_finished());
+    assert_eq!(polling.await.unwrap().unwrap().len(), 1);
+}
