@@ -88,8 +88,8 @@ pub trait Flows: Send + Sync {
     /// [`CancelFlowHeader`] says.
     async fn cancel_flow_header(&self, args: CancelFlowHeader) -> EngineResult<CancelHeaderOutcome>;
 
-    /// Notes that a member of a cancelled flow needs no ending any more. Never
-    /// refused.
+    /// Notes that a member of a cancelled flow needs no ending any more. One
+    /// that has not ended is ended by the engine all the same. Never refused.
     async fn ack_cancel_member(&self, flow_id: FlowId, execution_id: ExecutionId) -> EngineResult<()>;
 
     /// Drops the list of upstreams that a fired join cancels. Never refused.

@@ -1,7 +1,7 @@
 //! Members of cancelled flows that nobody else has ended in time.
 
 use crate::case::Case;
-use crate::flows::graph::{contents, flow, heading, lease, members, outcome};
+use crate::flows::graph::{contents, flow, heading, lease, link, members, outcome};
 use leasehold_contract::CancelFlowHeader;
 use leasehold_core::command::flow::CANCEL_GRACE_MS;
 use leasehold_core::record::flow::CancellationPolicy::{CancelAll, CancelPending};
@@ -22,6 +22,22 @@ pub async fn the_engine_ends_them_when_the_grace_is_over(case: &mut Case) {
     assert_eq!(case.story(two).await, ["completed cancelled by cascade"]);
     assert_eq!(case.story(one).await, ["completed cancelled by cascade"]);
     assert_eq!(outcome(case, running).await, TerminalOutcome::None);
+    assert!(contents(case, flow).await.pending.is_none());
+}
+
+pub async fn who_is_acknowledged_too_early_is_ended_all_the_same(case: &mut Case) {
+    let flow = flow(case).await;
+    let [upstream, waiting, blocked] = members(case, flow).await;
+    link(case, flow, upstream, blocked).await;
+    case.engine.cancel_flow_header(heading(flow, CancelAll)).await.unwrap();
+    case.engine.cancel_execution(act::cancellation(upstream)).await.unwrap();
+    for id in [waiting, blocked] {
+        case.engine.ack_cancel_member(flow, id).await.unwrap();
+    }
+    case.pass(CANCEL_GRACE_MS + 5).await;
+    for id in [waiting, blocked] {
+        assert_eq!(outcome(case, id).await, TerminalOutcome::Cancelled);
+    }
     assert!(contents(case, flow).await.pending.is_none());
 }
 

@@ -23,6 +23,7 @@ macro_rules! cases {
             automatic {
                 cancel_flow_header {
                     the_engine_ends_them_when_the_grace_is_over
+                    who_is_acknowledged_too_early_is_ended_all_the_same
                     without_grace_it_ends_them_at_once
                     the_grace_goes_on_under_the_next_engine
                     a_grace_that_ends_while_no_engine_runs_is_made_up_for

@@ -36,7 +36,7 @@ macro_rules! cases {
             flows {
                 ack_cancel_member {
                     it_is_taken_off_the_list
-                    it_ends_nobody
+                    who_has_not_ended_stays_on_the_list
                     what_is_not_on_the_list_is_fine
                 }
                 add_execution_to_flow {

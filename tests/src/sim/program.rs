@@ -202,7 +202,7 @@ impl Program {
                 }
                 remember(&mut self.known.declared, (**declared).clone());
             }
-            Op::Flow(FlowOp::Drain(flow, _) | FlowOp::Ack(flow, _)) => oracle.flows.interfered(*flow),
+            Op::Flow(FlowOp::Drain(flow, _)) => oracle.flows.interfered(*flow),
             Op::Flow(FlowOp::Resolve(args)) => oracle.flows.interfered(args.flow_id),
             _ => {}
         }

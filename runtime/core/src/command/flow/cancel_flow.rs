@@ -178,7 +178,8 @@ impl DecideFlow for CancelFlow {
 }
 
 /// Arguments of `ack_cancel_member`: somebody ended a member, or found that
-/// there is nothing to end. Never refused.
+/// there is nothing to end. A member that has not ended stays selected all the
+/// same. Never refused.
 #[derive(Clone, Debug)]
 pub struct AckCancelMember {
     /// Which flow.
@@ -195,6 +196,10 @@ impl DecideFlow for AckCancelMember {
     fn decide(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<(), Halt> {
         if view.find_flow(FlowKey::Flow(self.flow_id))?.is_some()
             && let Some(member) = view.find_member(self.flow_id, self.execution_id)?
+            // Joins pass over members that are about to be cancelled, so one
+            // that left the list alive would wait for ever or go on in a
+            // cancelled flow.
+            && view.find_execution(self.execution_id)?.is_none_or(|execution| execution.vector().is_terminal())
         {
             let mut cascade = Cascade::open(view, on.context, on.limits, self.flow_id, Vec::new())?;
             cascade.acknowledge(member.ordinal);

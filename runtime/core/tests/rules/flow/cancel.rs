@@ -191,27 +191,69 @@ fn a_selected_member_that_moves_is_cancelled_first() {
     world.check(flow_id);
 }
 
+/// The ordinals of those that the cancellation still has to end.
+fn pending(world: &World, flow_id: FlowId) -> Vec<u32> {
+    match world.flow_record(FlowKey::PendingCancels(flow_id)) {
+        Some(FlowRecord::PendingCancels(pending)) => pending.members.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
 #[test]
 fn a_header_leaves_members_to_others_until_its_grace_is_over() {
     let (mut world, flow_id, [_, active, waiting, blocked, parent]) = mixed();
     world.run(header(flow_id, C::CancelPending)).unwrap();
     assert!(!world.advance(flow_id));
     assert_eq!(world.state(waiting), P::Waiting);
-    let ack = |execution_id| AckCancelMember { flow_id, execution_id };
-    let pending = |world: &World| match world.flow_record(FlowKey::PendingCancels(flow_id)) {
-        Some(FlowRecord::PendingCancels(pending)) => pending.members.iter().collect(),
-        _ => Vec::new(),
-    };
-    assert_eq!(pending(&world), [2, 3, 4]);
-    world.run(ack(blocked)).unwrap();
-    assert_eq!(pending(&world), [2, 4]);
-    world.run(ack(blocked)).unwrap();
-    world.run(ack(active)).unwrap();
-    assert!(world.last.is_empty());
+    assert_eq!(pending(&world, flow_id), [2, 3, 4]);
+    world.cancel(blocked);
+    assert_eq!(pending(&world, flow_id), [2, 4]);
+    for execution_id in [blocked, active] {
+        world.run(AckCancelMember { flow_id, execution_id }).unwrap();
+        assert!(world.last.is_empty());
+    }
     world.pass(CANCEL_GRACE_MS);
     assert_eq!(world.advance_all(flow_id), 1);
     assert_eq!(world.states([active, waiting, parent]), [P::Active, P::Cancelled, P::Cancelled]);
-    assert_eq!(world.state(blocked), P::WaitingChildren, "whoever acknowledged it said it was dealt with");
+    world.check(flow_id);
+}
+
+#[test]
+fn a_member_acknowledged_before_it_has_ended_is_ended_all_the_same() {
+    let (mut world, flow_id, ids @ [_, active, waiting, blocked, _]) = mixed();
+    world.run(header(flow_id, C::CancelAll)).unwrap();
+    world.cancel(active);
+    assert_eq!(world.state(blocked), P::WaitingChildren, "its turn to be cancelled comes");
+    for execution_id in [waiting, blocked] {
+        world.run(AckCancelMember { flow_id, execution_id }).unwrap();
+    }
+    world.pass(CANCEL_GRACE_MS);
+    world.advance_all(flow_id);
+    assert_eq!(world.states(ids), [P::Completed, P::Cancelled, P::Cancelled, P::Cancelled, P::Cancelled]);
+    assert!(pending(&world, flow_id).is_empty());
+    world.check(flow_id);
+}
+
+#[test]
+fn an_ended_member_is_taken_off_the_list_when_it_is_acknowledged() {
+    let mut world = World::new();
+    let flow_id = world.create_flow();
+    let [winner, child] = world.members(flow_id);
+    let losers: Vec<_> = (0..30).map(|_| world.member(flow_id)).collect();
+    world.policy(flow_id, child, EdgeGroupPolicy::AnyOf { on_satisfied: OnSatisfied::CancelRemaining });
+    for upstream in losers.iter().copied().chain([winner]) {
+        world.edge(flow_id, upstream, child);
+    }
+    world.limits = Limits { rows: 20, ..Limits::DEFAULT };
+    world.complete(winner);
+    world.run(header(flow_id, C::CancelAll)).unwrap();
+    let mut listed = pending(&world, flow_id);
+    world.advance_all(flow_id);
+    assert_eq!(world.states([child, losers[29]]), [P::Waiting, P::Cancelled], "the join has ended its losers");
+    assert_eq!(pending(&world, flow_id), listed);
+    world.run(AckCancelMember { flow_id, execution_id: losers[29] }).unwrap();
+    listed.retain(|ordinal| *ordinal != 31);
+    assert_eq!(pending(&world, flow_id), listed);
     world.check(flow_id);
 }
 
