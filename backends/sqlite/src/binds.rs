@@ -1,53 +1,43 @@
 //! The values bound to a statement.
 
 use crate::stats::RecordedValue;
+use sqlx::Arguments;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{Arguments, Encode, Sqlite, Type};
 use std::sync::Arc;
 use uuid::Uuid;
 
+#[derive(Debug)]
+enum Value {
+    Null,
+    Int(i64),
+    Text(Arc<str>),
+    Bytes(Vec<u8>),
+}
+
 /// Values in the order of their question marks.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Binds {
-    args: SqliteArguments,
-    bytes: u64,
-    failed: bool,
-    /// A second copy while transactions are recorded.
-    copy: Option<Vec<RecordedValue>>,
+    values: Vec<Value>,
+    bytes: usize,
 }
 
 impl Binds {
-    /// For about so many values; `recording` keeps a copy of them.
-    pub(crate) fn with_capacity(values: usize, recording: bool) -> Self {
-        let mut args = SqliteArguments::default();
-        args.reserve(values, 0);
-        Self { args, bytes: 0, failed: false, copy: recording.then(Vec::new) }
+    /// For about so many values.
+    pub(crate) fn with_capacity(values: usize) -> Self {
+        Self { values: Vec::with_capacity(values), bytes: 0 }
     }
 
-    /// For about so many values of a read.
-    pub(crate) fn for_read(values: usize) -> Self {
-        Self::with_capacity(values, false)
-    }
-
-    fn add<'t, T: Encode<'t, Sqlite> + Type<Sqlite>>(&mut self, value: T, bytes: usize) {
-        self.bytes += bytes as u64;
-        self.failed |= self.args.add(value).is_err();
-    }
-
-    fn keep(&mut self, value: impl FnOnce() -> RecordedValue) {
-        if let Some(copy) = &mut self.copy {
-            copy.push(value());
-        }
+    fn add(&mut self, value: Value, bytes: usize) {
+        self.bytes += bytes;
+        self.values.push(value);
     }
 
     pub(crate) fn int(&mut self, value: i64) {
-        self.keep(|| RecordedValue::Int(value));
-        self.add(value, 8);
+        self.add(Value::Int(value), 8);
     }
 
     pub(crate) fn null(&mut self) {
-        self.keep(|| RecordedValue::Null);
-        self.add(None::<i64>, 0);
+        self.add(Value::Null, 0);
     }
 
     pub(crate) fn maybe_int(&mut self, value: Option<i64>) {
@@ -58,14 +48,12 @@ impl Binds {
     }
 
     pub(crate) fn text(&mut self, value: &str) {
-        self.keep(|| RecordedValue::Text(value.to_owned()));
-        self.add(Arc::<str>::from(value), value.len());
+        self.add(Value::Text(value.into()), value.len());
     }
 
     /// Text that is shared already.
     pub(crate) fn shared(&mut self, value: &Arc<str>) {
-        self.keep(|| RecordedValue::Text(value.as_ref().to_owned()));
-        self.add(Arc::clone(value), value.len());
+        self.add(Value::Text(Arc::clone(value)), value.len());
     }
 
     pub(crate) fn maybe_text(&mut self, value: Option<&str>) {
@@ -76,9 +64,8 @@ impl Binds {
     }
 
     pub(crate) fn bytes(&mut self, value: Vec<u8>) {
-        self.keep(|| RecordedValue::Blob(value.clone()));
         let length = value.len();
-        self.add(value, length);
+        self.add(Value::Bytes(value), length);
     }
 
     pub(crate) fn uuid(&mut self, value: Uuid) {
@@ -92,19 +79,44 @@ impl Binds {
         }
     }
 
-    pub(crate) fn bytes_bound(&self) -> u64 {
-        self.bytes
+    /// Puts the values of the next statement behind these.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        self.bytes += next.bytes;
+        self.values.append(&mut next.values);
     }
 
-    /// The arguments and the copy.
+    pub(crate) fn bytes_bound(&self) -> u64 {
+        self.bytes as u64
+    }
+
+    /// A copy of the values.
+    pub(crate) fn recorded(&self) -> Vec<RecordedValue> {
+        let copy = |value: &Value| match value {
+            Value::Null => RecordedValue::Null,
+            Value::Int(value) => RecordedValue::Int(*value),
+            Value::Text(value) => RecordedValue::Text(value.as_ref().to_owned()),
+            Value::Bytes(value) => RecordedValue::Blob(value.clone()),
+        };
+        self.values.iter().map(copy).collect()
+    }
+
+    /// The values as sqlx takes them.
     ///
     /// # Errors
     ///
-    /// When a value could not be encoded, which would shift all others.
-    pub(crate) fn finish(self) -> Result<(SqliteArguments, Option<Vec<RecordedValue>>), sqlx::Error> {
-        if self.failed {
-            return Err(sqlx::Error::Encode("a value could not be bound".into()));
+    /// When a value cannot be encoded, which would shift all others.
+    pub(crate) fn finish(self) -> Result<SqliteArguments, sqlx::Error> {
+        let mut args = SqliteArguments::default();
+        args.reserve(self.values.len(), 0);
+        for value in self.values {
+            match value {
+                Value::Null => args.add(None::<i64>),
+                Value::Int(value) => args.add(value),
+                Value::Text(value) => args.add(value),
+                Value::Bytes(value) => args.add(value),
+            }
+            .map_err(sqlx::Error::Encode)?;
         }
-        Ok((self.args, self.copy))
+        Ok(args)
     }
 }

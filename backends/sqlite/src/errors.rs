@@ -14,6 +14,8 @@ mod code {
     pub const FULL: i32 = 13;
     pub const SCHEMA: i32 = 17;
     pub const NOTADB: i32 = 26;
+    /// An extended code, as sqlx spells it.
+    pub const CONSTRAINT_TRIGGER: &str = "1811";
 }
 
 /// What kind of failure it was.
@@ -38,6 +40,13 @@ pub(crate) fn primary_code(error: &sqlx::Error) -> Option<i32> {
     let code: i32 = error.as_database_error()?.code()?.parse().ok()?;
     // The upper bytes of an extended code only detail the lowest one.
     Some(code & 0xff)
+}
+
+/// Whether a statement did not find what it expects: the trigger behind
+/// `temp.expected`, the only one there is, ended its transaction.
+pub(crate) fn is_unexpected(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == code::CONSTRAINT_TRIGGER)
 }
 
 /// Sorts an error.

@@ -159,7 +159,7 @@ impl SqliteBackend {
     /// Runs one reading statement.
     async fn read(&self, sql: Arc<str>, binds: Binds) -> StoreResult<Vec<SqliteRow>> {
         Counters::add(&self.counters.reads, 1);
-        let (args, _) = binds.finish().map_err(errors::of_read)?;
+        let args = binds.finish().map_err(errors::of_read)?;
         let query = sqlx::query_with(AssertSqlSafe(sql), args);
         (&self.readers).fetch_all(query).await.map_err(errors::of_read)
     }

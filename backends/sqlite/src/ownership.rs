@@ -62,7 +62,7 @@ const FORGET_AFTER_MS: u64 = 7 * 86_400_000;
 pub(crate) async fn register(store: &SqliteBackend, node: NodeId, ttl_ms: u64) -> StoreResult<()> {
     let now = store.time();
     let mut writer = store.writer().await?;
-    let mut binds = writer.binds(3);
+    let mut binds = Binds::with_capacity(3);
     binds.uuid(node.as_uuid());
     binds.int(now.plus(ttl_ms).0);
     binds.int(now.minus(FORGET_AFTER_MS).0);
@@ -74,7 +74,7 @@ pub(crate) async fn heartbeat(store: &SqliteBackend, node: NodeId, ttl_ms: u64) 
     let mut writer = store.writer().await?;
     // Read after the wait for the writer, which may have been long.
     let now = store.time();
-    let mut binds = writer.binds(3);
+    let mut binds = Binds::with_capacity(3);
     binds.int(now.plus(ttl_ms).0);
     binds.uuid(node.as_uuid());
     binds.int(now.0);
@@ -84,7 +84,7 @@ pub(crate) async fn heartbeat(store: &SqliteBackend, node: NodeId, ttl_ms: u64) 
 
 pub(crate) async fn bury(store: &SqliteBackend, node: NodeId, proven_gone: bool) -> StoreResult<bool> {
     let mut writer = store.writer().await?;
-    let mut binds = writer.binds(3);
+    let mut binds = Binds::with_capacity(3);
     binds.uuid(node.as_uuid());
     binds.int(i64::from(proven_gone));
     binds.int(store.time().0);
@@ -115,7 +115,7 @@ pub(crate) async fn take(
     epoch_floor: u64,
 ) -> StoreResult<Vec<Taken>> {
     let mut writer = store.writer().await?;
-    let mut binds = writer.binds(1);
+    let mut binds = Binds::with_capacity(1);
     binds.uuid(node.as_uuid());
     let answers = writer.run(Step::new(TAKER, binds)).await?;
     if answers.get(1).is_none_or(|alive| alive.rows.is_empty()) {
@@ -155,7 +155,7 @@ async fn free_partitions(
     let mut taken = Vec::with_capacity(partitions.len());
     for chunk in partitions.chunks(ROWS_MAX) {
         let size = size_for(chunk.len());
-        let mut binds = writer.binds(size);
+        let mut binds = Binds::with_capacity(size);
         for partition in chunk {
             binds.int(i64::from(*partition));
         }

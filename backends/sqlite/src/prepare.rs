@@ -1,6 +1,7 @@
 //! The schema, and what the file was set up for.
 
 use crate::SqliteBackend;
+use crate::binds::Binds;
 use crate::errors;
 use crate::inspect;
 use crate::read::Column;
@@ -61,7 +62,7 @@ async fn prepare_in(
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(version) {
         writer.run_plain(migration).await?;
         let sql = format!("PRAGMA user_version = {}; PRAGMA application_id = {APPLICATION_ID}", index + 1);
-        let binds = writer.binds(0);
+        let binds = Binds::default();
         writer.run(Step::new(sql, binds)).await?;
     }
     let store_id = match known {
@@ -123,7 +124,7 @@ async fn set_up(store: &SqliteBackend, writer: &mut Writer, config: &PartitionCo
     };
     let random = Column::of(row, "meta", &"store").uuid(0, "store_id")?;
     let store_id = uuid::Builder::from_random_bytes(random.into_bytes()).into_uuid();
-    let mut binds = writer.binds(5);
+    let mut binds = Binds::with_capacity(5);
     binds.uuid(store_id);
     binds.int(i64::from(config.num_flow_partitions));
     binds.int(i64::from(config.num_budget_partitions));

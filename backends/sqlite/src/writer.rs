@@ -12,7 +12,7 @@
 use crate::binds::Binds;
 use crate::errors;
 use crate::stats::{Counters, RecordedTransaction, Recorder};
-use crate::texts::{ROWS_MAX, Shape, Texts, size_for};
+use crate::texts::{ROWS_MAX, Shape, Texts, Wholes, size_for};
 use futures::TryStreamExt;
 use leasehold_backend::{StoreError, StoreResult};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
@@ -21,6 +21,12 @@ use std::sync::Arc;
 
 /// Ends a transaction on the trip of its last statement.
 pub(crate) const AND_COMMIT: &str = "; COMMIT";
+
+/// Lets a statement of a trip end its transaction when it does not find what
+/// it expects: `INSERT INTO temp.expected VALUES (found, wanted)`.
+const EXPECTATIONS: &str = "CREATE TEMP VIEW expected (found, wanted) AS SELECT 0, 0; \
+    CREATE TEMP TRIGGER expected_or_nothing INSTEAD OF INSERT ON expected WHEN new.found <> new.wanted \
+    BEGIN SELECT RAISE(ROLLBACK, 'the store holds something else than expected'); END";
 
 /// One trip: statements and the values bound to them.
 pub(crate) struct Step {
@@ -63,6 +69,7 @@ pub(crate) struct Writer {
     open: bool,
     closed: bool,
     pub(crate) texts: Texts,
+    pub(crate) wholes: Wholes,
     counters: Arc<Counters>,
     recorder: Arc<Recorder>,
     recorded: RecordedTransaction,
@@ -75,13 +82,14 @@ impl Writer {
         counters: Arc<Counters>,
         recorder: Arc<Recorder>,
     ) -> Result<Self, sqlx::Error> {
-        let connection = options.connect().await?;
+        let connection = establish(&options).await?;
         Ok(Self {
             options,
             connection: Some(connection),
             open: false,
             closed: false,
             texts: Texts::default(),
+            wholes: Wholes::default(),
             counters,
             recorder,
             recorded: RecordedTransaction::default(),
@@ -101,15 +109,9 @@ impl Writer {
             self.roll_back().await;
         }
         if self.connection.is_none() {
-            let connection = self.options.connect().await.map_err(errors::of_read)?;
-            self.connection = Some(connection);
+            self.connection = Some(establish(&self.options).await.map_err(errors::of_read)?);
         }
         Ok(())
-    }
-
-    /// An empty set of values for about so many.
-    pub(crate) fn binds(&self, values: usize) -> Binds {
-        Binds::with_capacity(values, self.recorder.is_on())
     }
 
     /// Whether transactions are recorded.
@@ -137,9 +139,27 @@ impl Writer {
         Ok(self.run_trip(step, true).await?.pop().unwrap_or_default())
     }
 
+    /// Runs a whole transaction whose statements say what they expect to find;
+    /// whether they found it. Where they did not, nothing has happened.
+    ///
+    /// # Errors
+    ///
+    /// As [`errors::of_write`] sorts them.
+    pub(crate) async fn run_whole(&mut self, step: Step) -> StoreResult<bool> {
+        match self.try_trip(step, true).await {
+            Ok(_) => Ok(true),
+            Err(Failed { unexpected: true, error: StoreError::Permanent { .. } }) => Ok(false),
+            Err(Failed { error, .. }) => Err(error),
+        }
+    }
+
     async fn run_trip(&mut self, step: Step, commits: bool) -> StoreResult<Vec<Answer>> {
+        self.try_trip(step, commits).await.map_err(|failed| failed.error)
+    }
+
+    async fn try_trip(&mut self, step: Step, commits: bool) -> Result<Vec<Answer>, Failed> {
         self.open = true;
-        let (answers, failure) = self.send(step).await;
+        let (answers, failure) = self.send(step, true).await;
         let Some(error) = failure else {
             if commits {
                 self.open = false;
@@ -150,39 +170,38 @@ impl Writer {
         // Only the last statement of such a trip is the commit.
         let committing = commits && answers.len() + 1 == statements_of(&error.sql);
         let rolled_back = self.roll_back().await;
-        Err(errors::of_write(&error.source, committing, rolled_back))
+        let unexpected = errors::is_unexpected(&error.source);
+        Err(Failed { error: errors::of_write(&error.source, committing, rolled_back), unexpected })
     }
 
     /// Runs one trip and reads no more than whether it worked.
     pub(crate) async fn run_plain(&mut self, sql: &'static str) -> StoreResult<Vec<Answer>> {
-        let binds = self.binds(0);
-        self.run(Step::new(sql, binds)).await
+        self.run(Step::new(sql, Binds::default())).await
     }
 
     /// Runs a statement that must stand outside a transaction and writes no
     /// record.
     pub(crate) async fn run_outside(&mut self, sql: &'static str) -> StoreResult<Vec<Answer>> {
-        let binds = Binds::default();
-        let (answers, failure) = self.send(Step::new(sql, binds)).await;
+        let (answers, failure) = self.send(Step::new(sql, Binds::default()), false).await;
         match failure {
             None => Ok(answers),
             Some(error) => Err(errors::of_read(error.source)),
         }
     }
 
-    async fn send(&mut self, step: Step) -> (Vec<Answer>, Option<SentError>) {
+    async fn send(&mut self, step: Step, records: bool) -> (Vec<Answer>, Option<SentError>) {
         let Some(connection) = self.connection.as_mut() else {
             return (Vec::new(), Some(SentError { sql: step.sql, source: sqlx::Error::WorkerCrashed }));
         };
         Counters::add(&self.counters.bytes_bound, step.binds.bytes_bound());
         Counters::add(&self.counters.round_trips, 1);
-        let (args, copy) = match step.binds.finish() {
-            Ok(finished) => finished,
+        if records && self.recorder.is_on() {
+            self.recorded.statements.push((step.sql.as_ref().to_owned(), step.binds.recorded()));
+        }
+        let args = match step.binds.finish() {
+            Ok(args) => args,
             Err(source) => return (Vec::new(), Some(SentError { sql: step.sql, source })),
         };
-        if let Some(copy) = copy {
-            self.recorded.statements.push((step.sql.as_ref().to_owned(), copy));
-        }
         let query = sqlx::query_with(AssertSqlSafe(Arc::clone(&step.sql)), args);
         let mut stream = connection.fetch_many(query);
         let mut answers = Vec::with_capacity(4);
@@ -241,13 +260,12 @@ impl Writer {
         exact: bool,
         bind: impl Fn(R, &mut Binds),
     ) -> Vec<Step> {
-        let recording = self.is_recording();
         let mut steps = Vec::with_capacity(rows.len().div_ceil(ROWS_MAX));
         let mut rows = rows.into_iter();
         while rows.len() > 0 {
             let count = rows.len().min(ROWS_MAX);
             let size = size_for(count);
-            let mut binds = Binds::with_capacity(size * shape.columns, recording);
+            let mut binds = Binds::with_capacity(size * shape.columns);
             for row in rows.by_ref().take(count) {
                 bind(row, &mut binds);
             }
@@ -268,7 +286,7 @@ impl Writer {
         if let Some(Step { sql, expect_changes: None, shape: Some((shape, size)), .. }) = steps.last_mut() {
             *sql = self.texts.get(shape, *size, AND_COMMIT);
         } else {
-            steps.push(Step::new("COMMIT", self.binds(0)));
+            steps.push(Step::new("COMMIT", Binds::default()));
         }
     }
 
@@ -291,9 +309,23 @@ impl Writer {
     }
 }
 
+/// A trip that failed.
+struct Failed {
+    error: StoreError,
+    /// Its own statements did not find what they expect.
+    unexpected: bool,
+}
+
 struct SentError {
     sql: Arc<str>,
     source: sqlx::Error,
+}
+
+/// A connection that can say what it expects.
+async fn establish(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+    let mut connection = options.connect().await?;
+    connection.execute(EXPECTATIONS).await?;
+    Ok(connection)
 }
 
 /// How many statements a trip has. Values are bound, so a semicolon is always

@@ -20,7 +20,7 @@ pub(super) const OF: &str = "SELECT number, partition, execution, create_bytes F
     WHERE partition = ? AND execution = ? ORDER BY number LIMIT 1";
 
 pub(crate) async fn inbox(store: &SqliteBackend, after: Option<i64>, limit: usize) -> StoreResult<Vec<InboxEntry>> {
-    let mut binds = Binds::for_read(3);
+    let mut binds = Binds::with_capacity(3);
     binds.int(after.unwrap_or(i64::MIN));
     binds.int(page(limit));
     binds.int(INBOX_PAGE_BYTES as i64);
@@ -28,7 +28,7 @@ pub(crate) async fn inbox(store: &SqliteBackend, after: Option<i64>, limit: usiz
 }
 
 pub(crate) async fn inbox_of(store: &SqliteBackend, execution: ExecutionId) -> StoreResult<Option<InboxEntry>> {
-    let mut binds = Binds::for_read(2);
+    let mut binds = Binds::with_capacity(2);
     binds.int(i64::from(execution.partition()));
     binds.uuid(execution.uuid());
     store.read(OF.into(), binds).await?.first().map(entry).transpose()

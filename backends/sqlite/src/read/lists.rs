@@ -43,7 +43,7 @@ pub(crate) async fn list_executions(
     after: Option<Uuid>,
     limit: usize,
 ) -> StoreResult<Vec<Arc<Execution>>> {
-    let mut binds = Binds::for_read(3);
+    let mut binds = Binds::with_capacity(3);
     binds.int(i64::from(partition));
     binds.bytes(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
     binds.int(page(limit));
@@ -56,7 +56,7 @@ pub(crate) async fn list_expired_leases(
     after: Option<&ExpiredLeaseCursor>,
     limit: usize,
 ) -> StoreResult<Vec<ExpiredLease>> {
-    let mut binds = Binds::for_read(5);
+    let mut binds = Binds::with_capacity(5);
     binds.int(as_of.0);
     if let Some(after) = after {
         binds.int(after.expires_at.0);
@@ -93,7 +93,7 @@ pub(crate) async fn list_attempts(
     after: Option<AttemptIndex>,
     limit: usize,
 ) -> StoreResult<Vec<Arc<Attempt>>> {
-    let mut binds = Binds::for_read(4);
+    let mut binds = Binds::with_capacity(4);
     binds.uuid(execution.uuid());
     binds.int(i64::from(execution.partition()));
     binds.int(after.map_or(-1, |index| i64::from(index.0)));
@@ -107,7 +107,7 @@ pub(crate) async fn list_lanes(
     after: Option<&LaneId>,
     limit: usize,
 ) -> StoreResult<Vec<LaneId>> {
-    let mut binds = Binds::for_read(2);
+    let mut binds = Binds::with_capacity(2);
     binds.text(after.map_or("", LaneId::as_str));
     binds.int(page(limit));
     let rows = store.read(LANES.into(), binds).await?;
@@ -125,7 +125,7 @@ pub(crate) async fn read_events(
     after: Option<EventId>,
     limit: usize,
 ) -> StoreResult<Vec<LoggedEvent>> {
-    let mut binds = Binds::for_read(4);
+    let mut binds = Binds::with_capacity(4);
     let after = after.unwrap_or(EventId { epoch: 0, number: 0 });
     binds.int(i64::from(partition));
     binds.int(number("ownership epoch", after.epoch)?);
@@ -143,7 +143,7 @@ pub(crate) async fn read_events(
 }
 
 pub(crate) async fn stored_index(store: &SqliteBackend, execution: ExecutionId) -> StoreResult<Option<StoredIndex>> {
-    let mut binds = Binds::for_read(2);
+    let mut binds = Binds::with_capacity(2);
     binds.int(i64::from(execution.partition()));
     binds.uuid(execution.uuid());
     let rows = store.read(INDEX.into(), binds).await?;

@@ -123,7 +123,7 @@ pub(crate) async fn load(
 /// written into the text of a size, so that few texts exist: position `n` of
 /// a kind is bound beside its key.
 fn statement(partition: u16, keys: &[RecordKey], blobs: &[BlobKey]) -> StoreResult<(Arc<str>, Binds)> {
-    let mut binds = Binds::for_read(1 + (keys.len() + blobs.len()) * 6);
+    let mut binds = Binds::with_capacity(1 + (keys.len() + blobs.len()) * 6);
     binds.int(i64::from(partition));
     let mut sql = String::new();
     // Every value is numbered, since the partition is used many times.

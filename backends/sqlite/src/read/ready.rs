@@ -56,7 +56,7 @@ pub(crate) async fn ready_groups(
     after: Option<&ReadyGroup>,
     limit: usize,
 ) -> StoreResult<Vec<ReadyGroup>> {
-    let mut binds = Binds::for_read(4);
+    let mut binds = Binds::with_capacity(4);
     binds.int(i64::from(partition));
     if let Some(after) = after {
         binds.text(after.lane_id.as_str());
@@ -86,7 +86,7 @@ pub(crate) async fn scan_ready(
     after: Option<(i64, Uuid)>,
     limit: usize,
 ) -> StoreResult<Vec<Arc<Execution>>> {
-    let mut binds = Binds::for_read(6);
+    let mut binds = Binds::with_capacity(6);
     binds.int(i64::from(partition));
     binds.text(group.lane_id.as_str());
     binds.text(&group.requirements.to_csv());
@@ -112,7 +112,7 @@ pub(crate) async fn scan_eligible(
     let limit = limit.min(PAGE_MAX);
     let mut found: Vec<(i64, Uuid)> = Vec::new();
     for requirements in groups_of(store, partition, lane).await? {
-        let mut binds = Binds::for_read(4);
+        let mut binds = Binds::with_capacity(4);
         binds.int(i64::from(partition));
         binds.text(lane.as_str());
         binds.text(&requirements.to_csv());
@@ -132,7 +132,7 @@ async fn groups_of(store: &SqliteBackend, partition: u16, lane: &LaneId) -> Stor
     // finds it.
     let mut sets = vec![CapabilitySet::EMPTY];
     loop {
-        let mut binds = Binds::for_read(4);
+        let mut binds = Binds::with_capacity(4);
         binds.int(i64::from(partition));
         binds.text(lane.as_str());
         binds.text(&sets.last().map(CapabilitySet::to_csv).unwrap_or_default());

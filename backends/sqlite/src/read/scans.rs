@@ -27,7 +27,7 @@ pub(crate) async fn scan_due(
     after: Option<(TimestampMs, Uuid)>,
     limit: usize,
 ) -> StoreResult<Vec<DueEntry>> {
-    let mut binds = Binds::for_read(4);
+    let mut binds = Binds::with_capacity(4);
     binds.int(i64::from(partition));
     if let Some((at, id)) = after {
         binds.int(at.0);
@@ -52,7 +52,7 @@ pub(crate) async fn scan_active(
     after: Option<Uuid>,
     limit: usize,
 ) -> StoreResult<Vec<Arc<Execution>>> {
-    let mut binds = Binds::for_read(3);
+    let mut binds = Binds::with_capacity(3);
     binds.int(i64::from(partition));
     binds.bytes(after.map_or_else(Vec::new, |id| id.as_bytes().to_vec()));
     binds.int(page(limit));
@@ -67,7 +67,7 @@ pub(crate) async fn scan_kept(
     limit: usize,
 ) -> StoreResult<Vec<Record>> {
     let (lower, upper) = kept_bounds(kind, after)?;
-    let mut binds = Binds::for_read(4);
+    let mut binds = Binds::with_capacity(4);
     binds.int(i64::from(partition));
     binds.bytes(lower);
     binds.bytes(upper);

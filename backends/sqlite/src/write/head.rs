@@ -5,6 +5,7 @@
 //! partitions writes one head, not a hundred.
 
 use super::rows::number;
+use crate::binds::Binds;
 use crate::errors;
 use crate::texts::{Shape, size_for};
 use crate::writer::{Step, Writer};
@@ -32,6 +33,23 @@ const ADVANCE_ONLY: &str = "BEGIN IMMEDIATE; \
     UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
     WHERE node = ? AND commit_seq = ? AND dead = 0";
 
+/// Opens the transaction and advances the head; what it finds otherwise than
+/// expected ends the transaction.
+const ADVANCE_EXPECTED: &str = "BEGIN IMMEDIATE; \
+    UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
+    WHERE node = ? AND commit_seq = ? AND dead = 0; \
+    INSERT INTO temp.expected VALUES (changes(), 1)";
+
+/// Counts the parts whose partition has another owner, where none is expected.
+static COMPARE_EXPECTED: Shape = Shape {
+    name: "compare expected",
+    head: "; INSERT INTO temp.expected SELECT count(*), 0 FROM (VALUES ",
+    columns: 3,
+    tail: ") AS v LEFT JOIN partitions AS p \
+           ON p.partition = v.column1 AND p.epoch = v.column2 AND p.nonce = v.column3 \
+           WHERE p.partition IS NULL AND v.column1 IS NOT NULL",
+};
+
 /// Lists further parts of a batch over very many partitions.
 pub(super) static COMPARE: Shape = Shape {
     name: "compare",
@@ -55,10 +73,8 @@ const PARTS_MAX: usize = crate::texts::ROWS_MAX;
 pub(super) async fn advance(writer: &mut Writer, batch: &Batch) -> StoreResult<Option<HashSet<u16>>> {
     let (first, rest) = batch.parts.split_at(batch.parts.len().min(PARTS_MAX));
     let size = size_for(first.len());
-    let mut binds = writer.binds(3 + 3 * size);
-    binds.int(batch.parts.iter().map(|part| part.time.0).max().unwrap_or(0));
-    binds.uuid(batch.node.as_uuid());
-    binds.int(number("commit sequence", batch.seq)?);
+    let mut binds = Binds::with_capacity(3 + 3 * size);
+    bind_node(batch, &mut binds)?;
     let sql: Arc<str> = if first.is_empty() {
         ADVANCE_ONLY.into()
     } else {
@@ -73,7 +89,7 @@ pub(super) async fn advance(writer: &mut Writer, batch: &Batch) -> StoreResult<O
     collect(answers, &mut refused)?;
     for parts in rest.chunks(PARTS_MAX) {
         let size = size_for(parts.len());
-        let mut binds = writer.binds(3 * size);
+        let mut binds = Binds::with_capacity(3 * size);
         bind_parts(parts, size, &mut binds)?;
         let sql = writer.texts.get(&COMPARE, size, "");
         collect(writer.run(Step::new(sql, binds)).await?, &mut refused)?;
@@ -81,7 +97,26 @@ pub(super) async fn advance(writer: &mut Writer, batch: &Batch) -> StoreResult<O
     Ok(Some(refused))
 }
 
-fn bind_parts(parts: &[Part], size: usize, binds: &mut crate::binds::Binds) -> StoreResult<()> {
+fn bind_node(batch: &Batch, binds: &mut Binds) -> StoreResult<()> {
+    binds.int(batch.parts.iter().map(|part| part.time.0).max().unwrap_or(0));
+    binds.uuid(batch.node.as_uuid());
+    binds.int(number("commit sequence", batch.seq)?);
+    Ok(())
+}
+
+/// What advances the head for a batch of so many parts, of which none may be
+/// refused.
+pub(super) fn expected_text(parts: usize) -> String {
+    format!("{ADVANCE_EXPECTED}{}", COMPARE_EXPECTED.text(size_for(parts), ""))
+}
+
+/// The values of [`expected_text`].
+pub(super) fn bind_expected(batch: &Batch, binds: &mut Binds) -> StoreResult<()> {
+    bind_node(batch, binds)?;
+    bind_parts(&batch.parts, size_for(batch.parts.len()), binds)
+}
+
+fn bind_parts(parts: &[Part], size: usize, binds: &mut Binds) -> StoreResult<()> {
     for part in parts {
         binds.int(i64::from(part.expected.partition));
         binds.int(number("ownership epoch", part.expected.epoch)?);
@@ -104,7 +139,7 @@ fn collect(answers: Vec<crate::writer::Answer>, refused: &mut HashSet<u16>) -> S
 /// Notes which parts are left out.
 pub(super) async fn note_refused(writer: &mut Writer, batch: &Batch, refused: &HashSet<u16>) -> StoreResult<()> {
     let list: Vec<String> = refused.iter().map(u16::to_string).collect();
-    let mut binds = writer.binds(2);
+    let mut binds = Binds::with_capacity(2);
     binds.text(&list.join(","));
     binds.uuid(batch.node.as_uuid());
     writer.run(Step::new(NOTE_REFUSED, binds)).await?;

@@ -25,7 +25,7 @@ const TAKE_BACK: &str = "BEGIN IMMEDIATE; UPDATE nodes SET commit_seq = ? WHERE 
 /// row where the batch found it.
 pub(crate) async fn landed(store: &SqliteBackend, batch: &Batch) -> StoreResult<Vec<bool>> {
     let seq = number("commit sequence", batch.seq)?;
-    let mut binds = Binds::for_read(1);
+    let mut binds = Binds::with_capacity(1);
     binds.uuid(batch.node.as_uuid());
     let rows = store.read(HEAD.into(), binds).await?;
     let Some(row) = rows.first() else {
@@ -64,7 +64,7 @@ fn by_part(row: &SqliteRow, batch: &Batch, seq: i64) -> StoreResult<Landed> {
 
 async fn take_back(store: &SqliteBackend, batch: &Batch, seq: i64) -> StoreResult<()> {
     let mut writer = store.writer().await?;
-    let mut binds = writer.binds(3);
+    let mut binds = Binds::with_capacity(3);
     binds.int(seq);
     binds.uuid(batch.node.as_uuid());
     binds.int(seq.saturating_add(1));

@@ -6,6 +6,8 @@
 //!  last     …; COMMIT
 //! ```
 //!
+//! A small batch goes in one trip ([`whole`]).
+//!
 //! A constraint that does not hold ends the transaction (`OR ROLLBACK`): the
 //! batch is over anyway, and SQLite is spared the journal that would undo the
 //! one statement.
@@ -24,6 +26,7 @@ mod others;
 #[cfg(test)]
 mod plans;
 mod rows;
+mod whole;
 
 pub(crate) use landed::landed;
 pub(crate) use rows::number;
@@ -38,26 +41,51 @@ use std::collections::HashSet;
 
 /// Applies a batch.
 pub(crate) async fn commit(store: &SqliteBackend, batch: &Batch) -> StoreResult<Vec<PartOutcome>> {
-    let mut rows = Rows::of(batch)?;
+    let rows = Rows::of(batch)?;
     let mut writer = store.writer().await?;
-    let Some(refused) = head::advance(&mut writer, batch).await? else {
-        writer.roll_back().await;
-        return Ok(vec![PartOutcome::Refused; batch.parts.len()]);
+    let mut count = rows.counts().iter().sum();
+    let mut rows = Some(rows);
+    let outcomes = if whole::commit(&mut writer, batch, &mut rows).await? {
+        vec![PartOutcome::Applied; batch.parts.len()]
+    } else {
+        let rows = match rows {
+            Some(rows) => rows,
+            None => Rows::of(batch)?,
+        };
+        let Some((outcomes, written)) = by_trips(&mut writer, batch, rows).await? else {
+            return Ok(vec![PartOutcome::Refused; batch.parts.len()]);
+        };
+        count = written;
+        outcomes
     };
-    if !refused.is_empty() {
-        rows.drop_partitions(&refused);
-        head::note_refused(&mut writer, batch, &refused).await?;
-    }
-    let count = rows.len();
-    let mut steps = rows.into_steps(&mut writer);
-    writer.append_commit(&mut steps);
-    for step in steps {
-        run_exactly(&mut writer, step).await?;
-    }
     Counters::add(&store.counters().commits, 1);
     Counters::add(&store.counters().rows_written, count as u64);
     store.after_commit(&mut writer, count as u64).await;
-    Ok(batch.parts.iter().map(|part| outcome(&refused, part.expected.partition)).collect())
+    Ok(outcomes)
+}
+
+/// Applies a batch in one trip per statement, with how many rows it wrote.
+/// None when it is refused as a whole.
+async fn by_trips(
+    writer: &mut Writer,
+    batch: &Batch,
+    mut rows: Rows,
+) -> StoreResult<Option<(Vec<PartOutcome>, usize)>> {
+    let Some(refused) = head::advance(writer, batch).await? else {
+        writer.roll_back().await;
+        return Ok(None);
+    };
+    if !refused.is_empty() {
+        rows.drop_partitions(&refused);
+        head::note_refused(writer, batch, &refused).await?;
+    }
+    let count = rows.counts().iter().sum();
+    let mut steps = rows.into_steps(writer);
+    writer.append_commit(&mut steps);
+    for step in steps {
+        run_exactly(writer, step).await?;
+    }
+    Ok(Some((batch.parts.iter().map(|part| outcome(&refused, part.expected.partition)).collect(), count)))
 }
 
 fn outcome(refused: &HashSet<u16>, partition: u16) -> PartOutcome {

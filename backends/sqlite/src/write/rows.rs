@@ -133,23 +133,25 @@ impl Rows {
         }
     }
 
-    /// How many rows there are.
-    pub(super) fn len(&self) -> usize {
-        self.created.len()
-            + self.updated.len()
-            + self.deleted.len()
-            + self.blobs.len()
-            + self.deleted_blobs.len()
-            + self.attempts.len()
-            + self.deleted_attempts.len()
-            + self.idempotency.len()
-            + self.deleted_idempotency.len()
-            + self.lanes.len()
-            + self.deleted_lanes.len()
-            + self.kept.len()
-            + self.deleted_kept.len()
-            + self.events.len()
-            + self.left_inbox.len()
+    /// How many rows there are, table by table.
+    pub(super) fn counts(&self) -> [usize; 15] {
+        [
+            self.updated.len(),
+            self.deleted.len(),
+            self.created.len(),
+            self.blobs.len(),
+            self.deleted_blobs.len(),
+            self.attempts.len(),
+            self.deleted_attempts.len(),
+            self.idempotency.len(),
+            self.deleted_idempotency.len(),
+            self.lanes.len(),
+            self.deleted_lanes.len(),
+            self.kept.len(),
+            self.deleted_kept.len(),
+            self.left_inbox.len(),
+            self.events.len(),
+        ]
     }
 
     /// Leaves out what belongs to the given partitions.
