@@ -46,7 +46,8 @@ impl Scene {
 
     async fn run(&self, sweep_every: Duration) -> Running {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let backend = Arc::new(SqliteBackend::open(SqliteOptions::new(self.path()), clock.clone()).await.unwrap());
+        let options = SqliteOptions { wal_reserve_bytes: 0, ..SqliteOptions::new(self.path()) };
+        let backend = Arc::new(SqliteBackend::open(options, clock.clone()).await.unwrap());
         let options = EngineOptions { inbox_sweep_every: sweep_every, ..EngineOptions::default() };
         let node = Node::builder().backend(backend.clone()).clock(clock).options(options).open().await.unwrap();
         Running { node, backend }

@@ -192,7 +192,12 @@ mod tests {
         assert!(!path.exists(), "looking makes nothing");
 
         let config = PartitionConfig { num_flow_partitions: 4, ..PartitionConfig::default() };
-        let store = SqliteBackend::open(SqliteOptions::new(&path), Arc::new(SystemClock::default())).await.unwrap();
+        let store = SqliteBackend::open(
+            SqliteOptions { wal_reserve_bytes: 0, ..SqliteOptions::new(&path) },
+            Arc::new(SystemClock::default()),
+        )
+        .await
+        .unwrap();
         store.prepare(&config).await.unwrap();
         let open = inspect(&path).await.unwrap();
         // Everything is in the log by now, and nothing in the file.

@@ -6,6 +6,7 @@ use crate::lock::FileLock;
 use crate::options::{SqliteOptions, Synchronous};
 use crate::prepare::MIGRATIONS;
 use crate::stats::{Counters, Recorder};
+use crate::wal;
 use crate::writer::Writer;
 use leasehold_backend::{Obstacle, StoreError, StoreResult};
 use sqlx::ConnectOptions;
@@ -40,7 +41,10 @@ pub(crate) async fn open(
         _ => StoreError::refused(format!("The database {} cannot be opened: {error}.", path.display())),
     };
     let writer = Writer::connect(writing(options, &path), Arc::clone(counters), Arc::clone(recorder));
-    let writer = writer.await.map_err(cannot)?;
+    let mut writer = writer.await.map_err(cannot)?;
+    // SQLite makes the log when the file is read first.
+    writer.run_outside("PRAGMA user_version").await?;
+    reserve(options, &path).await;
     let readers = SqlitePoolOptions::new()
         .max_connections(options.readers.max(1))
         .min_connections(0)
@@ -51,6 +55,17 @@ pub(crate) async fn open(
         .connect_lazy_with(reading(options, &path));
     let copying = copying(options, &path);
     Ok(Opened { path, lock, writer, readers, copying })
+}
+
+/// Gives the log's file its size. The store works without, only slower.
+async fn reserve(options: &SqliteOptions, path: &Path) {
+    let bytes = options.wal_reserve_bytes.min(options.wal_limit_bytes / 2);
+    let database = path.to_owned();
+    match tokio::task::spawn_blocking(move || wal::reserve(&database, bytes)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, bytes, "no room was set aside for the log"),
+        Err(error) => tracing::warn!(%error, "setting room aside for the log broke off"),
+    }
 }
 
 /// One name per file, whatever links lead to it, so that there is one lock.

@@ -20,11 +20,14 @@
 use crate::SqliteBackend;
 use crate::errors;
 use crate::flush::Flusher;
+use crate::open::beside;
 use crate::read::Column;
 use crate::writer::Writer;
 use leasehold_backend::StoreResult;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Executor};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,10 +91,8 @@ impl Wal {
         checkpoint_pages: u32,
         copying: SqliteConnectOptions,
     ) -> Self {
-        let mut name = database.as_os_str().to_owned();
-        name.push("-wal");
         Self {
-            path: name.into(),
+            path: log_of(database),
             limit_bytes,
             long_pages: u64::from(checkpoint_pages),
             pages: AtomicU64::new(0),
@@ -173,6 +174,35 @@ impl Wal {
             tracing::warn!(%error, "closing the copying connection failed");
         }
     }
+}
+
+/// Makes the log's file at least so long, with zeros behind what is there. They
+/// are no frames, so whoever reads the log stops before them. Nobody may be
+/// writing to it.
+///
+/// # Errors
+///
+/// What the file system says; the file is as long as before.
+pub(crate) fn reserve(database: &Path, bytes: u64) -> std::io::Result<()> {
+    let mut log = std::fs::OpenOptions::new().append(true).open(log_of(database))?;
+    let before = log.metadata()?.len();
+    let filled = fill(&mut log, bytes.saturating_sub(before));
+    if filled.is_err() {
+        log.set_len(before)?;
+    }
+    filled
+}
+
+fn fill(log: &mut File, bytes: u64) -> std::io::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    std::io::copy(&mut std::io::repeat(0).take(bytes), log)?;
+    log.sync_all()
+}
+
+fn log_of(database: &Path) -> PathBuf {
+    beside(database, "-wal")
 }
 
 impl Copier {

@@ -8,8 +8,8 @@ use leasehold_backend_suite::kept;
 use leasehold_core::decision::ChangeSet;
 use sqlx::{ConnectOptions, Connection, Executor};
 use std::time::Duration;
-use support::{engine, engine_with, options, raw_options};
-use tempfile::tempdir;
+use support::{Engine, engine, engine_with, options, raw_options};
+use tempfile::{TempDir, tempdir};
 
 #[tokio::test]
 async fn a_change_of_a_record_the_store_lost_is_corruption_and_leaves_nothing() {
@@ -69,6 +69,77 @@ async fn the_number_of_statements_does_not_grow_with_the_batch() {
     }
     // BEGIN, head, heads compared, two tables, COMMIT.
     assert_eq!(counts, [(6, 3, 6, 3); 2]);
+}
+
+/// A store that has seen what [`Engine::created`] sends for one partition, and
+/// for two, so often that the next such batch takes one trip.
+async fn in_one_trip(folder: &TempDir) -> Engine {
+    let mut engine = engine(folder).await;
+    for _ in 0..4 {
+        engine.created([1]).await;
+        let ids = engine.created([1, 2]).await;
+        let claims = ids.iter().map(|id| engine.claim(*id)).collect();
+        engine.commit(claims).await;
+    }
+    engine
+}
+
+#[tokio::test]
+async fn a_small_batch_of_a_kind_that_keeps_coming_takes_one_trip() {
+    let folder = tempdir().unwrap();
+    let mut engine = in_one_trip(&folder).await;
+    let before = engine.store.stats();
+    let ids = engine.created([1, 2]).await;
+    let claims = ids.iter().map(|id| engine.claim(*id)).collect();
+    engine.commit(claims).await;
+    let after = engine.store.stats();
+    assert_eq!((after.round_trips - before.round_trips, after.commits - before.commits), (2, 2));
+    assert_eq!(after.rows_written - before.rows_written, 8);
+    for id in ids {
+        assert_eq!(engine.store.stored_index(id).await.unwrap().unwrap().queue, "active");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_in_one_trip_that_comes_again_is_refused_and_writes_nothing() {
+    let folder = tempdir().unwrap();
+    let mut engine = in_one_trip(&folder).await;
+    let id = engine.id(1);
+    let changes = vec![engine.create(id)];
+    let mut batch = engine.batch(changes);
+    batch.seq += 1;
+    assert_eq!(engine.send(&batch).await.unwrap(), [PartOutcome::Refused]);
+    assert!(!engine.exists(id).await);
+    batch.seq -= 1;
+    assert_eq!(engine.send(&batch).await.unwrap(), [PartOutcome::Applied]);
+    assert_eq!(engine.send(&batch).await.unwrap(), [PartOutcome::Refused]);
+}
+
+#[tokio::test]
+async fn a_part_that_is_refused_in_one_trip_leaves_the_other_to_go_through() {
+    let folder = tempdir().unwrap();
+    let mut engine = in_one_trip(&folder).await;
+    let ids = [engine.id(1), engine.id(2)];
+    let changes = ids.iter().map(|id| engine.create(*id)).collect();
+    let mut batch = engine.batch(changes);
+    batch.parts[0].expected.nonce += 1;
+    assert_eq!(engine.send(&batch).await.unwrap(), [PartOutcome::Refused, PartOutcome::Applied]);
+    assert_eq!((engine.exists(ids[0]).await, engine.exists(ids[1]).await), (false, true));
+}
+
+#[tokio::test]
+async fn a_lost_record_found_in_one_trip_is_corruption_and_leaves_nothing() {
+    let folder = tempdir().unwrap();
+    let mut engine = in_one_trip(&folder).await;
+    let ids = engine.created([1, 2]).await;
+    let mut raw = raw_options(&folder.path().join("store.db")).connect().await.unwrap();
+    raw.execute("DELETE FROM executions WHERE partition = 1").await.unwrap();
+    raw.close().await.unwrap();
+    let claims = ids.iter().map(|id| engine.claim(*id)).collect();
+    let batch = engine.batch(claims);
+    let error = engine.send(&batch).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Corrupt(_)), "{error:?}");
+    assert_eq!(engine.store.stored_index(ids[1]).await.unwrap().unwrap().queue, "ready");
 }
 
 #[tokio::test]

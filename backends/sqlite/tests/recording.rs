@@ -59,6 +59,32 @@ async fn recorded_transactions_replay_to_the_same_rows() {
 }
 
 #[tokio::test]
+async fn the_log_has_its_size_from_the_start_and_is_read_after_a_crash() {
+    let folder = tempdir().unwrap();
+    let mut options = options(&folder);
+    options.wal_reserve_bytes = 1 << 20;
+    let mut engine = engine_with(options.clone(), 1, &[1]).await;
+    assert_eq!(engine.store.wal_bytes(), 1 << 20);
+    let ids = engine.created([1; 20]).await;
+    assert_eq!(engine.store.wal_bytes(), 1 << 20);
+
+    let crashed = tempdir().unwrap();
+    for name in ["store.db", "store.db-wal"] {
+        std::fs::copy(folder.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    options.path = crashed.path().join("store.db");
+    options.wal_reserve_bytes = 2 << 20;
+    let mut engine = engine_with(options, 2, &[]).await;
+    assert_eq!(engine.store.wal_bytes(), 2 << 20);
+    engine.store.bury_node(engine_node(1), true).await.unwrap();
+    engine.take(&[1]).await;
+    engine.created([1]).await;
+    for id in ids {
+        assert!(engine.store.stored_index(id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_log_beyond_its_limit_starts_over_with_the_next_commits() {
     let folder = tempdir().unwrap();
     let mut options = options(&folder);

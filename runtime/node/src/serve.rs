@@ -252,6 +252,7 @@ pub fn sqlite_options(config: &Config) -> SqliteOptions {
         readers: store.readers.get(),
         writer_cache_kib: store.writer_cache_kib.get(),
         reader_cache_kib: store.reader_cache_kib.get(),
+        wal_reserve_bytes: u64::from(store.wal_reserve_mib) << 20,
         wal_limit_bytes: u64::from(store.wal_limit_mib.get()) << 20,
         ..SqliteOptions::new(&store.path)
     }

@@ -75,6 +75,7 @@ impl Store {
                     readers: 2,
                     writer_cache_kib: 1024,
                     reader_cache_kib: 1024,
+                    wal_reserve_bytes: 0,
                     ..SqliteOptions::new(folder.path().join("leasehold.db"))
                 };
                 Arc::new(SqliteBackend::open(options, clock).await.expect("the database opens"))

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 pub type Engine = leasehold_backend_suite::Engine<SqliteBackend>;
 
 pub fn options(folder: &TempDir) -> SqliteOptions {
-    SqliteOptions::new(folder.path().join("store.db"))
+    SqliteOptions { wal_reserve_bytes: 0, ..SqliteOptions::new(folder.path().join("store.db")) }
 }
 
 pub async fn open(options: SqliteOptions, clock: &Arc<ManualClock>) -> StoreResult<SqliteBackend> {
