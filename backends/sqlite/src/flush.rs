@@ -2,8 +2,8 @@
 //!
 //! Pages that a copying of the log has changed lie all over the file. Synced
 //! in one go they form a queue at the disk, and the sync of a commit that
-//! comes meanwhile waits behind all of it. Synced piece by piece they let it
-//! through between two pieces.
+//! comes meanwhile waits behind all of it. Synced piece by piece, with
+//! a pause after each, they let it through.
 //!
 //! Nothing rests on this for safety. SQLite syncs the file itself before the
 //! log may start over, and finds little left to do then. An error the disk
@@ -15,9 +15,15 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 /// A piece is no smaller: each costs the disk a flush of its cache.
 const PIECE_BYTES_MIN: usize = 1 << 20;
+
+/// How long the disk is left to commits after a piece, in times of what the
+/// piece took, and at most.
+const PAUSE: u32 = 2;
+const PAUSE_MAX: Duration = Duration::from_millis(5);
 
 /// The database file, beside SQLite's own descriptors.
 #[derive(Debug)]
@@ -33,7 +39,8 @@ impl Flusher {
         Self { path: path.to_owned(), file: OnceLock::new() }
     }
 
-    /// Writes out what has changed, in about so many pieces. Blocks.
+    /// Writes out what has changed, in about so many pieces. Blocks, for three
+    /// times as long as the disk needs.
     ///
     /// # Errors
     ///
@@ -48,7 +55,9 @@ impl Flusher {
         let map = MmapOptions::new().len(bytes).map_raw_read_only(file)?;
         let piece = (bytes / pieces.max(1)).next_multiple_of(PIECE_BYTES_MIN);
         for start in (0..bytes).step_by(piece) {
+            let began = Instant::now();
             map.flush_range(start, piece.min(bytes - start))?;
+            std::thread::sleep((began.elapsed() * PAUSE).min(PAUSE_MAX));
         }
         Ok(())
     }
