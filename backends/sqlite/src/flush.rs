@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// A piece is no smaller: each costs the disk a flush of its cache.
-const PIECE_BYTES_MIN: usize = 1 << 20;
+const PIECE_BYTES_MIN: usize = 256 << 10;
 
 /// How long the disk is left to commits after a piece, in times of what the
 /// piece took, and at most.

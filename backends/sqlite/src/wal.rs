@@ -45,7 +45,7 @@ const REST_PAGES: i64 = 200;
 /// In about how many pieces the file is written out after each pass. More of
 /// them hold a commit up less and take longer, so that more is left to the next
 /// pass; the later ones have little to write.
-const PIECES: [usize; 3] = [24, 6, 2];
+const PIECES: [usize; 3] = [64, 16, 4];
 
 /// Pages a written row costs, about: its own and its share of the indexes.
 const PAGES_PER_ROW: u64 = 2;
