@@ -109,10 +109,10 @@ impl Router {
         O::outcome(reply).map_err(|_| EngineError::bug(BugKind::Panic, "a reply of another operation"))
     }
 
-    /// As [`Router::submit`], untyped. `known_absent`: the id was minted for
-    /// this command, so nothing has to be loaded.
-    pub async fn submit_command(&self, command: Command, known_absent: bool) -> EngineResult<Reply> {
-        let mut replies = self.send(vec![(command, known_absent)]).await?;
+    /// As [`Router::submit`], untyped. `minted`: its ids were minted for
+    /// this command, so what it makes need not be looked for.
+    pub async fn submit_command(&self, command: Command, minted: bool) -> EngineResult<Reply> {
+        let mut replies = self.send(vec![(command, minted)]).await?;
         match replies.pop() {
             Some(reply) => receive(reply).await,
             None => Err(EngineError::OutcomeUnknown { op: "submit" }),
@@ -165,11 +165,11 @@ impl Router {
         let deadline = env.clock.monotonic() + env.options.command_deadline;
         let mut submits = Vec::with_capacity(commands.len());
         let mut waiting = Vec::with_capacity(commands.len());
-        for ((command, known_absent), under_way) in commands.into_iter().zip(under_way) {
+        for ((command, minted), under_way) in commands.into_iter().zip(under_way) {
             let (port, reply) = oneshot::channel();
             let op = command.name();
             // The first command carries the permits of all of them.
-            submits.push(Submit { command, known_absent, deadline, port, permit: permit.take() });
+            submits.push(Submit { command, minted, deadline, port, permit: permit.take() });
             waiting.push(Waiting { op, reply, _under_way: under_way });
         }
         handle.send(PartitionMsg::Commands(submits))?;

@@ -78,11 +78,21 @@ impl EngineHandle {
     /// Sends a write to the owner of its execution and waits until the answer
     /// is durable.
     async fn submit<O: Operation>(&self, execution_id: ExecutionId, op: O) -> EngineResult<O::Outcome> {
+        self.submit_as(execution_id, op, false).await
+    }
+
+    /// As `submit`; `minted` says that its ids were minted for this call.
+    async fn submit_as<O: Operation>(
+        &self,
+        execution_id: ExecutionId,
+        op: O,
+        minted: bool,
+    ) -> EngineResult<O::Outcome> {
         let span = tracing::debug_span!("engine", op = O::NAME, %execution_id);
         let command = op.into_command();
         let again = self.may_find_it_in_the_inbox(&command).then(|| command.clone());
         let reply = async {
-            match (self.router.submit_command(command, false).await, again) {
+            match (self.router.submit_command(command, minted).await, again) {
                 (Err(EngineError::NotFound { entity: Entity::Execution }), Some(command)) => {
                     self.take_in(O::NAME, execution_id).await?;
                     self.router.submit_command(command, false).await

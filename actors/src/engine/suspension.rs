@@ -39,7 +39,7 @@ impl Suspension for EngineHandle {
             waitpoint_key,
             expires_in_ms,
         };
-        self.submit(held.execution_id, create).await
+        self.submit_as(held.execution_id, create, true).await
     }
 
     async fn suspend(&self, handle: &Handle, args: SuspendArgs) -> EngineResult<SuspendOutcome> {
@@ -133,6 +133,16 @@ impl Suspension for EngineHandle {
 }
 
 impl EngineHandle {
+    /// Delivers a signal whose id was minted for this call, so that only its
+    /// idempotency key can make it a duplicate.
+    ///
+    /// # Errors
+    ///
+    /// As [`Suspension::deliver_signal`].
+    pub async fn deliver_new_signal(&self, args: DeliverSignal) -> EngineResult<SignalOutcome> {
+        self.submit_as(args.execution_id, args, true).await
+    }
+
     async fn suspend_with(&self, suspend: Suspend) -> EngineResult<SuspendOutcome> {
         Ok(match *self.submit(suspend.execution_id, suspend).await? {
             record::SuspendOutcome::Suspended { details, held } => {

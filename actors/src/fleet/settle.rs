@@ -131,14 +131,18 @@ pub(super) enum Settled {
 }
 
 /// Says something to the engine, until it has answered or the lease is gone.
-pub(super) async fn tell(pool: &Pool, lease: &Lease, verdict: &Verdict) -> EngineResult<Reply> {
+/// `minted`: its ids were minted for this call.
+pub(super) async fn tell(pool: &Pool, lease: &Lease, verdict: &Verdict, minted: bool) -> EngineResult<Reply> {
     let mut pause = PAUSE_MIN;
     let mut last = lease.is_lost();
+    let mut minted = minted;
     loop {
-        let error = match pool.engine.router().submit_command(verdict.command(pool, lease), false).await {
+        let error = match pool.engine.router().submit_command(verdict.command(pool, lease), minted).await {
             Ok(reply) => return Ok(reply),
             Err(error) => error,
         };
+        // What was said before may have been carried out.
+        minted = false;
         lease.learn(&error);
         if !may_be_repeated(&error) || last || pool.is_over() {
             return Err(error);
@@ -158,7 +162,7 @@ pub(super) async fn tell(pool: &Pool, lease: &Lease, verdict: &Verdict) -> Engin
 pub(super) async fn settle(pool: &Pool, lease: &Lease, verdict: Verdict) -> Settled {
     let mut verdict = verdict;
     loop {
-        let error = match tell(pool, lease, &verdict).await {
+        let error = match tell(pool, lease, &verdict, false).await {
             Ok(reply) => match &verdict {
                 Verdict::GiveBack => {
                     pool.gave_back();

@@ -155,8 +155,22 @@ impl HandlerContext {
     /// [`SuspendError`]; nothing is suspended then, unless the engine could
     /// not say so before the lease lapsed.
     pub async fn suspend(&self, args: SuspendArgs) -> Result<SuspendOutcome, SuspendError> {
+        self.suspend_as(args, false).await
+    }
+
+    /// As [`Self::suspend`], where the idempotency key and the ids of fresh
+    /// waitpoints were minted for this call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::suspend`].
+    pub async fn suspend_anew(&self, args: SuspendArgs) -> Result<SuspendOutcome, SuspendError> {
+        self.suspend_as(args, true).await
+    }
+
+    async fn suspend_as(&self, args: SuspendArgs, minted: bool) -> Result<SuspendOutcome, SuspendError> {
         let asking = self.lease.pausing.begin(&args)?;
-        let told = settle::tell(&self.pool, &self.lease, &Verdict::Suspend(Box::new(args))).await;
+        let told = settle::tell(&self.pool, &self.lease, &Verdict::Suspend(Box::new(args)), minted).await;
         match told.and_then(suspend_outcome) {
             Ok(record::SuspendOutcome::Suspended { details, held }) => {
                 asking.suspended();

@@ -45,10 +45,16 @@ impl State {
 
     /// Decides a command, or parks it until its records are here.
     fn begin(&mut self, submit: Submit) {
-        if submit.known_absent
-            && let Subject::Execution(id) = submit.command.subject()
+        if submit.minted {
+            for key in submit.command.minted() {
+                self.hot.absent(key);
+            }
+        }
+        if let Subject::Execution(id) = submit.command.subject()
+            && self.hot.execution(id.uuid()).is_some_and(|execution| execution.waits.is_none())
         {
-            self.hot.absent(RecordKey::Execution(id.uuid()));
+            // It would carry a mark of them.
+            self.hot.absent(WaitKey::Waits(id.uuid()).into());
         }
         if !self.recovered || self.want(&submit.command.keys()) {
             self.parked.push_back(Parked::Command(Box::new(submit)));

@@ -43,8 +43,8 @@ use uuid::Uuid;
 pub struct Submit {
     /// What is asked.
     pub command: Command,
-    /// The id was minted for this command, so nothing can be stored under it.
-    pub known_absent: bool,
+    /// Its ids were minted for it, so nothing can be stored under them.
+    pub minted: bool,
     /// Not decided after this monotonic time.
     pub deadline: Duration,
     /// Who waits.

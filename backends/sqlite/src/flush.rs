@@ -45,6 +45,7 @@ impl Flusher {
     /// # Errors
     ///
     /// A file that cannot be opened or mapped, and what the disk reports.
+    #[expect(clippy::disallowed_methods, reason = "the disk sets the pace, on a thread that may block")]
     pub(crate) fn flush(&self, pieces: usize) -> io::Result<()> {
         let file = self.file()?;
         let bytes = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;

@@ -134,6 +134,10 @@ impl Decide for CreateExecution {
         keys
     }
 
+    fn minted(&self) -> Vec<RecordKey> {
+        vec![RecordKey::Execution(self.execution_id.uuid())]
+    }
+
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<CreateOutcome, Rejection> {
         self.validate()?;
         let now = context.now;

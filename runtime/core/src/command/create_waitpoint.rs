@@ -7,7 +7,7 @@ use super::{Decide, text};
 use crate::decision::{Context, Rejection};
 use crate::error::{ConflictKind, EngineError};
 use crate::ids::{AttemptIndex, ExecutionId, WaitpointId};
-use crate::record::{WaitKey, Waitpoint, WaitpointState};
+use crate::record::{RecordKey, WaitKey, Waitpoint, WaitpointState};
 use crate::token::{Bound, WaitpointToken};
 use crate::view::View;
 
@@ -50,6 +50,10 @@ impl Decide for CreateWaitpoint {
 
     fn wait_keys(&self) -> Vec<WaitKey> {
         vec![WaitKey::Waits(self.execution_id.uuid()), WaitKey::Waitpoint(self.waitpoint_id), WaitKey::Keyring]
+    }
+
+    fn minted(&self) -> Vec<RecordKey> {
+        vec![WaitKey::Waitpoint(self.waitpoint_id).into()]
     }
 
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<PendingWaitpoint, Rejection> {

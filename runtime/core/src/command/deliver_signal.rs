@@ -11,8 +11,8 @@ use crate::error::{ContentionKind, EngineError, StateKind, ValidationKind};
 use crate::event::Fact;
 use crate::ids::{ExecutionId, SignalId, WaitpointId};
 use crate::record::{
-    CloseReason, Closed, Execution, INLINE_PAYLOAD_BYTES_MAX, Signal, SignalBytes, SignalDedup, SignalDedupKey,
-    SignalKey, SignalPayload, WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits,
+    CloseReason, Closed, Execution, INLINE_PAYLOAD_BYTES_MAX, RecordKey, Signal, SignalBytes, SignalDedup,
+    SignalDedupKey, SignalKey, SignalPayload, WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits,
 };
 use crate::state::LifecyclePhase;
 use crate::suspension::{COUNTED_IDS_MAX, SignalEffect, check_signal_name};
@@ -347,6 +347,10 @@ impl Decide for DeliverSignal {
             keys.push(WaitKey::SignalBytes(self.key()));
         }
         keys
+    }
+
+    fn minted(&self) -> Vec<RecordKey> {
+        vec![WaitKey::Signal(self.key()).into()]
     }
 
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<SignalOutcome, Rejection> {

@@ -126,6 +126,10 @@ pub(crate) trait Decide: Operation {
     fn wait_keys(&self) -> Vec<WaitKey> {
         Vec::new()
     }
+    /// Under what nothing is stored if its ids were minted for it.
+    fn minted(&self) -> Vec<RecordKey> {
+        Vec::new()
+    }
     /// The rule.
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Self::Outcome, Rejection>;
 }
@@ -186,6 +190,15 @@ macro_rules! commands {
                 keys.push(RecordKey::Execution(execution_id.uuid()));
                 keys.extend(waits.into_iter().map(RecordKey::Wait));
                 keys
+            }
+
+            /// The records it makes under ids of its own. Where these were
+            /// minted for it, none of them can exist.
+            pub fn minted(&self) -> Vec<RecordKey> {
+                match self {
+                    $(Self::$name(args) => args.minted(),)+
+                    Self::Flow(_) | Self::Keyring(_) => Vec::new(),
+                }
             }
 
             fn rule(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<Reply, Halt> {

@@ -12,9 +12,9 @@ use crate::error::{ConflictKind, ContentionKind, EngineError, StateKind, Validat
 use crate::handle::{HandleKind, HandlePayload};
 use crate::ids::{AttemptIndex, ExecutionId, SuspensionId, WaitpointId};
 use crate::record::{
-    BoundWaitpoint, BufferedSummary, CloseReason, Closed, Execution, IssuedWaitpoint, Lease, Requester, ResumePolicy,
-    SignalKey, SuspendDedup, SuspendDedupKey, SuspendDetails, SuspendOutcome, Suspension, SuspensionReason,
-    SuspensionTimeout, TimeoutBehavior, WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits,
+    BoundWaitpoint, BufferedSummary, CloseReason, Closed, Execution, IssuedWaitpoint, Lease, RecordKey, Requester,
+    ResumePolicy, SignalKey, SuspendDedup, SuspendDedupKey, SuspendDetails, SuspendOutcome, Suspension,
+    SuspensionReason, SuspensionTimeout, TimeoutBehavior, WaitKey, WaitRecord, Waitpoint, WaitpointState, Waits,
 };
 use crate::suspension::{Progress, ResumeCondition, WaitpointBinding, validate};
 use crate::time::TimestampMs;
@@ -256,6 +256,15 @@ impl Decide for Suspend {
         keys.extend(self.dedup_key().map(WaitKey::SuspendDedup));
         keys.extend(self.waitpoints.iter().map(|binding| WaitKey::Waitpoint(binding.waitpoint_id())));
         keys
+    }
+
+    fn minted(&self) -> Vec<RecordKey> {
+        let fresh = |binding: &WaitpointBinding| match binding {
+            WaitpointBinding::Fresh { waitpoint_id, .. } => Some(WaitKey::Waitpoint(*waitpoint_id)),
+            WaitpointBinding::UsePending { .. } => None,
+        };
+        let waitpoints = self.waitpoints.iter().filter_map(fresh);
+        waitpoints.chain(self.dedup_key().map(WaitKey::SuspendDedup)).map(RecordKey::Wait).collect()
     }
 
     fn decide(&self, view: &mut View<'_>, context: &Context) -> Result<Box<SuspendOutcome>, Rejection> {

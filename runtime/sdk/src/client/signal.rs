@@ -4,7 +4,7 @@ use super::Client;
 use crate::waits::Issued;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use leasehold_contract::{DeliverSignal, EngineResult, SignalOutcome, Suspension};
+use leasehold_contract::{DeliverSignal, EngineResult, SignalOutcome};
 use leasehold_core::command::{
     DEFAULT_MAX_SIGNALS_PER_EXECUTION, DEFAULT_SIGNAL_DEDUP_TTL_MS, DEFAULT_SIGNAL_ENCODING,
 };
@@ -109,7 +109,7 @@ impl Signal {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        self.client.inner.engine.deliver_signal(self.args).await
+        self.client.inner.engine.deliver_new_signal(self.args).await
     }
 }
 

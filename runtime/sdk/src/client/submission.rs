@@ -156,9 +156,9 @@ impl Submission {
     /// retryable errors of the machinery.
     pub async fn send(self) -> EngineResult<Submitted> {
         let client = self.client.clone();
-        let (args, known_absent) = self.finish()?;
+        let (args, minted) = self.finish()?;
         let router = client.inner.engine.router();
-        submitted(router.submit_command(args.into_command(), known_absent).await?)
+        submitted(router.submit_command(args.into_command(), minted).await?)
     }
 
     /// The arguments it would be sent with, under an id of its own, for a
@@ -220,8 +220,8 @@ pub(super) async fn send_chunk(
     let mut commands = Vec::with_capacity(submissions.size_hint().0);
     for submission in submissions {
         match submission.finish() {
-            Ok((args, known_absent)) => {
-                commands.push((args.into_command(), known_absent));
+            Ok((args, minted)) => {
+                commands.push((args.into_command(), minted));
                 // Stands for the answer until it is here.
                 answers.push(Err(EngineError::OutcomeUnknown { op: "create_executions" }));
             }

@@ -119,7 +119,7 @@ impl Door for InProcess {
     }
 
     async fn suspend(&self, args: SuspendArgs) -> Result<Told, Halt> {
-        match self.context.suspend(args).await {
+        match self.context.suspend_anew(args).await {
             Ok(SuspendOutcome::Suspended { details, .. }) => Ok(Told::Suspended(details)),
             Ok(SuspendOutcome::AlreadySatisfied { .. }) => Ok(Told::Satisfied),
             Err(SuspendError::Refused(error)) => Err(Halt::of(error)),
