@@ -100,10 +100,14 @@ impl PartitionClock {
         last.time_ms = last.time_ms.max(time.0);
     }
 
-    /// How long to wait, in monotonic time, until partition time has reached
-    /// `at`; by one slewed slower at worst, so a waiter looks again.
-    pub fn until(&self, at: TimestampMs) -> Duration {
-        Duration::from_millis(at.since(self.now()))
+    /// The monotonic moment at which partition time reaches `at`, in the next
+    /// millisecond at the earliest; one slewed slower is later, so a waiter
+    /// looks again.
+    pub fn reaches(&self, at: TimestampMs) -> Duration {
+        let wait = at.since(self.now()).max(1);
+        // It advances where a millisecond of monotonic time begins.
+        let now_ms = u64::try_from(ms(self.clock.monotonic())).unwrap_or(0);
+        Duration::from_millis(now_ms.saturating_add(wait))
     }
 }
 
@@ -111,6 +115,23 @@ impl PartitionClock {
 mod tests {
     use super::*;
     use leasehold_backend::ManualClock;
+
+    /// In the middle of every millisecond.
+    struct Fine(ManualClock);
+
+    impl Clock for Fine {
+        fn now(&self) -> TimestampMs {
+            self.0.now()
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.0.monotonic() + Duration::from_micros(700)
+        }
+
+        fn sleep_until(&self, until: Duration) -> leasehold_backend::Sleep {
+            self.0.sleep_until(until)
+        }
+    }
 
     fn clocks() -> (Arc<ManualClock>, PartitionClock) {
         let clock = Arc::new(ManualClock::new(TimestampMs(1_000_000)));
@@ -176,6 +197,14 @@ mod tests {
         time.measured(sent, TimestampMs(1_000_100));
         time.measured(sent, TimestampMs(1_000_000));
         assert_eq!(time.offset_ms(), 0);
+    }
+
+    #[test]
+    fn a_time_is_reached_where_its_millisecond_begins_and_not_in_this_one() {
+        let clock = Arc::new(Fine(ManualClock::new(TimestampMs(1_000_000))));
+        let time = PartitionClock::new(clock);
+        assert_eq!(time.reaches(TimestampMs(1_000_005)), Duration::from_millis(5));
+        assert_eq!(time.reaches(TimestampMs(999_000)), Duration::from_millis(1));
     }
 
     #[test]

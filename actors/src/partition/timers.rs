@@ -90,10 +90,9 @@ impl State {
         }
         let due = self.due.iter().find(|(_, id)| !self.settling.contains(id)).map(|(at, _)| at);
         let Some(at) = [due, self.leases.next_due(), self.flows.next_due()].into_iter().flatten().min() else { return };
-        // A millisecond at least, so that a settlement under way is not
+        // Not in this millisecond, so that a settlement under way is not
         // chased in circles.
-        let wait = self.env.time.until(at).max(Duration::from_millis(1));
-        let until = self.env.clock.monotonic() + wait;
+        let until = self.env.time.reaches(at);
         if self.alarm.as_ref().is_some_and(|(set, _)| *set <= until) {
             return;
         }
