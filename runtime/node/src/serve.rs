@@ -241,10 +241,17 @@ pub fn redis_options(config: &Config) -> Result<RedisOptions, NoAddress> {
     Ok(options)
 }
 
+/// Pages of 4 KiB with their headers that fit into a MiB of the log, about.
+const PAGES_PER_MIB: u32 = 250;
+
 /// How the SQLite store is opened.
 pub fn sqlite_options(config: &Config) -> SqliteOptions {
     let store = &config.store;
+    let defaults = SqliteOptions::new(&store.path);
+    // Beside the commits, long before one of them has to copy it.
+    let half_the_limit = (store.wal_limit_mib.get() / 2).saturating_mul(PAGES_PER_MIB);
     SqliteOptions {
+        checkpoint_pages: defaults.checkpoint_pages.min(half_the_limit),
         synchronous: match store.synchronous {
             Synchronous::Full => leasehold::Synchronous::Full,
             Synchronous::Normal => leasehold::Synchronous::Normal,
@@ -254,7 +261,7 @@ pub fn sqlite_options(config: &Config) -> SqliteOptions {
         reader_cache_kib: store.reader_cache_kib.get(),
         wal_reserve_bytes: u64::from(store.wal_reserve_mib) << 20,
         wal_limit_bytes: u64::from(store.wal_limit_mib.get()) << 20,
-        ..SqliteOptions::new(&store.path)
+        ..defaults
     }
 }
 

@@ -4,12 +4,14 @@ use super::Client;
 use crate::waits::Issued;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use leasehold_contract::{DeliverSignal, EngineResult, SignalOutcome};
+use leasehold_contract::{DeliverSignal, EngineResult, SignalOutcome, Suspension};
 use leasehold_core::command::{
     DEFAULT_MAX_SIGNALS_PER_EXECUTION, DEFAULT_SIGNAL_DEDUP_TTL_MS, DEFAULT_SIGNAL_ENCODING,
 };
 use leasehold_core::error::EngineError;
 use serde::Serialize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// A signal that is not sent yet; await it.
@@ -20,6 +22,8 @@ pub struct Signal {
     args: DeliverSignal,
     /// The first refused argument.
     refused: Option<EngineError>,
+    /// Whether it, or a clone of it, was sent.
+    sent: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -45,7 +49,7 @@ impl Client {
             max_signals_per_execution: DEFAULT_MAX_SIGNALS_PER_EXECUTION,
             waitpoint_token: to.token.clone(),
         };
-        Signal { client: self.clone(), args, refused: None }
+        Signal { client: self.clone(), args, refused: None, sent: Arc::default() }
     }
 }
 
@@ -108,6 +112,10 @@ impl Signal {
     pub async fn send(self) -> EngineResult<SignalOutcome> {
         if let Some(refused) = self.refused {
             return Err(refused);
+        }
+        // What a clone has sent may be stored under the same id.
+        if self.sent.swap(true, Ordering::Relaxed) {
+            return self.client.inner.engine.deliver_signal(self.args).await;
         }
         self.client.inner.engine.deliver_new_signal(self.args).await
     }

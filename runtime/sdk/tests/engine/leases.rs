@@ -321,13 +321,11 @@ async fn a_completion_that_was_shut_out_is_carried_out_when_it_is_repeated() {
 #[tokio::test]
 async fn a_partition_that_dies_with_a_claim_takes_no_slot_with_it() {
     let rig = Rig::start().await;
+    let id = rig.submit("fine", &plain()).await;
+    // The claim's commit is under way when it dies.
+    rig.faults.next_commit(CommitFault::DelayAfter(1000));
     let worker = rig.worker().slots(1).lease_ttl(Duration::from_secs(1)).on("fine", || async { "fine" });
     worker.start().await.unwrap();
-    rig.settle().await;
-    // The create commits, the claim's commit is under way when it dies.
-    rig.faults.pass_commits(1);
-    rig.faults.next_commit(CommitFault::DelayAfter(1000));
-    let id = rig.submit("fine", &plain()).await;
     rig.settle().await;
     rig.engine.router().routes().get(id.partition()).unwrap().send(PartitionMsg::Panic).unwrap();
     assert!(rig.outcome(id).await.is_success());

@@ -1,6 +1,7 @@
 //! Handlers that wait: runs, steps, signals, deadlines.
 
 use crate::rig::{Rig, plain, retries};
+use leasehold_actors::partition::PartitionMsg;
 use leasehold_contract::{ListPendingWaitpoints, Reads, ResumeExecution, SignalOutcome, Suspension};
 use leasehold_core::ids::{AttemptIndex, ExecutionId};
 use leasehold_core::record::ResumeTrigger;
@@ -79,6 +80,23 @@ async fn a_wait_frees_the_slot_and_the_handler_runs_anew_on_the_same_attempt() {
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].lease_epoch.0, 2);
     assert!(letters.try_recv().is_err(), "told once");
+}
+
+#[tokio::test]
+async fn a_signal_that_is_sent_again_by_its_clone_is_a_duplicate_to_a_partition_that_began_anew() {
+    let rig = Rig::start().await;
+    let (desk, mut letters) = Desk::new();
+    rig.worker().data(desk).on("one", one).start().await.unwrap();
+    let id = rig.submit("one", &plain()).await;
+    let issued = letter(&rig, &mut letters).await;
+    let signal = rig.client.signal(&issued, "done").json(&"paid");
+    let sent = rig.until(signal.clone().send()).await.unwrap();
+    let SignalOutcome::Accepted { signal_id, .. } = sent else { panic!("not accepted: {sent:?}") };
+    assert!(rig.outcome(id).await.is_success());
+    rig.engine.router().routes().get(id.partition()).unwrap().send(PartitionMsg::Panic).unwrap();
+    rig.settle().await;
+    let again = rig.until(signal.send()).await.unwrap();
+    assert_eq!(again, SignalOutcome::Duplicate { existing_signal_id: signal_id });
 }
 
 async fn three_steps(desk: Data<Desk>, mut waits: Waits) -> Result<String, HandlerError> {
