@@ -101,6 +101,31 @@ async fn a_small_batch_of_a_kind_that_keeps_coming_takes_one_trip() {
 }
 
 #[tokio::test]
+async fn one_trip_takes_four_parts_and_sixty_four_rows() {
+    let folder = tempdir().unwrap();
+    let mut engine = in_one_trip(&folder).await;
+    // Lanes are new only once.
+    engine.created(0..8).await;
+    let mut trips = Vec::new();
+    // Two rows each. Seventeen are padded to the next size.
+    for partitions in [vec![1; 17], vec![1; 32], vec![1; 33], (0..4).collect(), (0..5).collect()] {
+        let mut last = (0, 0);
+        for _ in 0..4 {
+            let before = engine.store.stats();
+            let ids = engine.created(partitions.iter().copied()).await;
+            let created = engine.store.stats();
+            let claims = ids.iter().map(|id| engine.claim(*id)).collect();
+            engine.commit(claims).await;
+            let claimed = engine.store.stats();
+            assert_eq!(claimed.rows_written - before.rows_written, 4 * partitions.len() as u64);
+            last = (created.round_trips - before.round_trips, claimed.round_trips - created.round_trips);
+        }
+        trips.push(last);
+    }
+    assert_eq!(trips, [(1, 1), (1, 1), (3, 3), (1, 1), (3, 3)]);
+}
+
+#[tokio::test]
 async fn a_batch_in_one_trip_that_comes_again_is_refused_and_writes_nothing() {
     let folder = tempdir().unwrap();
     let mut engine = in_one_trip(&folder).await;

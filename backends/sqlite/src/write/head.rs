@@ -14,51 +14,53 @@ use sqlx::Row;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// Opens the transaction and advances the node's head if it is alive and at
+/// the expected place.
+macro_rules! advance {
+    () => {
+        "BEGIN IMMEDIATE; UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
+         WHERE node = ? AND commit_seq = ? AND dead = 0"
+    };
+}
+
+/// Lists the parts that follow as rows and pass [`elsewhere`].
+macro_rules! refused {
+    () => {
+        "SELECT v.column1 FROM (VALUES "
+    };
+}
+
+/// Keeps of parts those whose partition has another owner.
+macro_rules! elsewhere {
+    () => {
+        ") AS v LEFT JOIN partitions AS p \
+         ON p.partition = v.column1 AND p.epoch = v.column2 AND p.nonce = v.column3 \
+         WHERE p.partition IS NULL AND v.column1 IS NOT NULL"
+    };
+}
+
 /// Opens the transaction, advances the node's head if it is alive and at the
 /// expected place, and lists the parts whose partition has another owner.
-pub(super) static ADVANCE: Shape = Shape {
-    name: "advance",
-    head: "BEGIN IMMEDIATE; \
-           UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
-           WHERE node = ? AND commit_seq = ? AND dead = 0; \
-           SELECT v.column1 FROM (VALUES ",
-    columns: 3,
-    tail: ") AS v LEFT JOIN partitions AS p \
-           ON p.partition = v.column1 AND p.epoch = v.column2 AND p.nonce = v.column3 \
-           WHERE p.partition IS NULL AND v.column1 IS NOT NULL",
-};
+pub(super) static ADVANCE: Shape =
+    Shape { name: "advance", head: concat!(advance!(), "; ", refused!()), columns: 3, tail: elsewhere!() };
 
 /// Opens the transaction and advances the head for a batch without parts.
-const ADVANCE_ONLY: &str = "BEGIN IMMEDIATE; \
-    UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
-    WHERE node = ? AND commit_seq = ? AND dead = 0";
+const ADVANCE_ONLY: &str = advance!();
 
 /// Opens the transaction and advances the head; what it finds otherwise than
 /// expected ends the transaction.
-const ADVANCE_EXPECTED: &str = "BEGIN IMMEDIATE; \
-    UPDATE nodes SET commit_seq = commit_seq + 1, time = max(time, ?), refused = NULL \
-    WHERE node = ? AND commit_seq = ? AND dead = 0; \
-    INSERT INTO temp.expected VALUES (changes(), 1)";
+const ADVANCE_EXPECTED: &str = concat!(advance!(), "; INSERT INTO temp.expected VALUES (changes(), 1)");
 
 /// Counts the parts whose partition has another owner, where none is expected.
 static COMPARE_EXPECTED: Shape = Shape {
     name: "compare expected",
     head: "; INSERT INTO temp.expected SELECT count(*), 0 FROM (VALUES ",
     columns: 3,
-    tail: ") AS v LEFT JOIN partitions AS p \
-           ON p.partition = v.column1 AND p.epoch = v.column2 AND p.nonce = v.column3 \
-           WHERE p.partition IS NULL AND v.column1 IS NOT NULL",
+    tail: elsewhere!(),
 };
 
 /// Lists further parts of a batch over very many partitions.
-pub(super) static COMPARE: Shape = Shape {
-    name: "compare",
-    head: "SELECT v.column1 FROM (VALUES ",
-    columns: 3,
-    tail: ") AS v LEFT JOIN partitions AS p \
-           ON p.partition = v.column1 AND p.epoch = v.column2 AND p.nonce = v.column3 \
-           WHERE p.partition IS NULL AND v.column1 IS NOT NULL",
-};
+pub(super) static COMPARE: Shape = Shape { name: "compare", head: refused!(), columns: 3, tail: elsewhere!() };
 
 /// Notes which parts the commit leaves out, for a committer that does not
 /// learn the outcome.
