@@ -4,10 +4,11 @@ use crate::fixture::{Fixture, START, settle, spawn};
 use leasehold_backend::Backend;
 use leasehold_contract::{CommandSource, CompleteExecution, Executions, Leases, Work};
 use leasehold_core::capability::CapabilitySet;
+use leasehold_core::command::{CreateWaitpoint, Operation};
 use leasehold_core::error::EngineError;
 use leasehold_core::ids::Namespace;
 use leasehold_core::time::TimestampMs;
-use leasehold_memory::CommitFault;
+use leasehold_memory::{CallFault, CommitFault};
 
 #[tokio::test]
 async fn a_flood_of_creates_is_refused_and_running_work_still_ends() {
@@ -254,4 +255,35 @@ async fn what_becomes_ready_while_a_worker_waits_is_claimed_by_the_same_commit()
     // A second commit would still wait for its fifty milliseconds.
     assert!(polling.is_finished());
     assert_eq!(polling.await.unwrap().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_id_minted_for_its_command_is_not_looked_for_and_another_one_is() {
+    let fixture = Fixture::new().await;
+    fixture.create().await;
+    let task = fixture.claim().await;
+    let create = |minted| {
+        let command = CreateWaitpoint {
+            execution_id: task.claimed.execution_id,
+            fence: task.claimed.fence().into(),
+            attempt_index: None,
+            waitpoint_id: fixture.id().uuid().into(),
+            waitpoint_key: "key".to_owned(),
+            expires_in_ms: 60_000,
+        };
+        let engine = fixture.engine.clone();
+        spawn(async move { engine.router().submit_command(command.into_command(), minted).await })
+    };
+    // Brings in the key ring.
+    create(true).await.unwrap().unwrap();
+    fixture.plan.next_read(CallFault::Delay(50));
+    let minted = create(true);
+    settle().await;
+    assert!(minted.is_finished());
+    minted.await.unwrap().unwrap();
+    let given = create(false);
+    settle().await;
+    assert!(!given.is_finished());
+    fixture.clock.advance(50);
+    given.await.unwrap().unwrap();
 }
