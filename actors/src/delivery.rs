@@ -19,6 +19,8 @@ pub(crate) struct PollInbox {
     dispatcher: DispatcherHandle,
     worker: WorkerKey,
     tasks: mpsc::Receiver<Vec<Task>>,
+    /// What has come; given back with the rest when nobody takes it.
+    held: Vec<Task>,
 }
 
 impl PollInbox {
@@ -29,29 +31,41 @@ impl PollInbox {
         worker: WorkerKey,
         tasks: mpsc::Receiver<Vec<Task>>,
     ) -> Self {
-        Self { router, dispatcher, worker, tasks }
+        Self { router, dispatcher, worker, tasks, held: Vec::new() }
     }
 
-    /// Waits for the first tasks; empty when the dispatcher is gone.
-    pub(crate) async fn first(&mut self) -> Vec<Task> {
-        self.tasks.recv().await.unwrap_or_default()
+    /// Waits for the first tasks, or until the dispatcher is gone.
+    pub(crate) async fn first(&mut self) {
+        self.held.extend(self.tasks.recv().await.unwrap_or_default());
     }
 
-    /// Asks for no more and takes what is there.
-    pub(crate) fn rest(&mut self) -> Vec<Task> {
+    /// Asks for no more and waits for the claims that are under way: each of
+    /// them would else be claimed for nothing and given back.
+    pub(crate) async fn claimed(&mut self) {
+        self.dispatcher.close(self.worker);
+        while let Some(more) = self.tasks.recv().await {
+            self.held.extend(more);
+        }
+    }
+
+    /// What has come until now. Whatever comes later is given back.
+    pub(crate) fn take(mut self) -> Vec<Task> {
+        self.empty()
+    }
+
+    fn empty(&mut self) -> Vec<Task> {
         self.dispatcher.close(self.worker);
         self.tasks.close();
-        let mut rest = Vec::new();
         while let Ok(more) = self.tasks.try_recv() {
-            rest.extend(more);
+            self.held.extend(more);
         }
-        rest
+        std::mem::take(&mut self.held)
     }
 }
 
 impl Drop for PollInbox {
     fn drop(&mut self) {
-        let left = self.rest();
+        let left = self.empty();
         give_back(&self.router, left);
     }
 }

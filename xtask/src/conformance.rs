@@ -11,7 +11,8 @@
 //!
 //! A case that is listed and has no record is skipped, and so is one that another target has
 //! and this one lacks. A skip or an expected code that a target never reaches fails the
-//! command ([`report`]).
+//! command ([`report`]). `docs/operations.md` is the same account as a page; `--write` renews it,
+//! and a run whose account is another one than the page's fails.
 
 mod codes;
 mod listing;
@@ -31,6 +32,7 @@ use report::Report;
 
 const DIRECTORY_VARIABLE: &str = "LEASEHOLD_CONFORMANCE_DIR";
 const EXPECTED_CODES: &str = "tests/conformance/expected_codes.txt";
+const PAGE: &str = "docs/operations.md";
 const PACKAGE_SELECTION: [&str; 4] = ["--package", "leasehold-tests", "--test", "conformance"];
 const WORKSPACE_SELECTION: [&str; 3] = ["--workspace", "--filterset", "binary_id(leasehold-tests::conformance)"];
 
@@ -46,13 +48,16 @@ pub struct Case {
 }
 
 /// Runs the cases and prints the report, as a table or with `--json` as a line per operation
-/// and target.
+/// and target; with `--write` the page of the documentation is written anew.
 pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
-    let json = match args {
-        [] => false,
-        [flag] if flag == "--json" => true,
-        _ => return Err(Failure::usage("conformance [--json]")),
-    };
+    let (mut json, mut write) = (false, false);
+    for flag in args {
+        match flag.as_str() {
+            "--json" => json = true,
+            "--write" => write = true,
+            _ => return Err(Failure::usage("conformance [--json] [--write]")),
+        }
+    }
     tools::NEXTEST.install_if_missing(workspace)?;
     services::install()?;
     workspace.services().start()?;
@@ -63,7 +68,9 @@ pub fn run(workspace: &Workspace, args: &[String]) -> Outcome {
     let tests = execute(&mut command);
     let report = assemble(workspace, &PACKAGE_SELECTION)?;
     report.print(json);
-    tests.and(report.verdict())
+    tests.and(report.verdict())?;
+    let page = workspace.root().join(PAGE);
+    if write { fs::write(&page, report.page()).during(page.display()) } else { check_page(workspace, &report) }
 }
 
 /// Empties the directory of records and makes a test run write into it.
@@ -84,7 +91,16 @@ pub fn record(workspace: &Workspace, command: &mut Command) -> Outcome {
 pub fn check_workspace(workspace: &Workspace) -> Outcome {
     let report = assemble(workspace, &WORKSPACE_SELECTION)?;
     report.print(false);
-    report.verdict()
+    report.verdict()?;
+    check_page(workspace, &report)
+}
+
+fn check_page(workspace: &Workspace, report: &Report) -> Outcome {
+    let page = workspace.root().join(PAGE);
+    if fs::read_to_string(&page).during(page.display())? == report.page() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("{PAGE} is not what ran; `cargo xtask conformance --write` renews it")))
 }
 
 fn directory(workspace: &Workspace) -> PathBuf {

@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 /// The shortest lease of a worker that polls.
 const LEASE_TTL_MS_MIN: u64 = 100;
 
+/// How long tasks that have come wait for claims under way.
+const CLAIMS_WAIT: Duration = Duration::from_millis(100);
+
 /// The most lanes one poll names.
 const LANES_MAX: usize = 64;
 
@@ -72,13 +75,17 @@ impl Work for EngineHandle {
         // Leaving in any way closes the inbox; what was claimed for it and not
         // taken is given back.
         let mut inbox = PollInbox::new(self.router.clone(), dispatcher, worker, tasks);
-        let mut taken = tokio::select! {
+        tokio::select! {
             biased;
-            first = inbox.first() => first,
-            () = self.env.clock.sleep(args.max_wait) => Vec::new(),
-        };
-        taken.extend(inbox.rest());
-        Ok(taken)
+            () = inbox.first() => {}
+            () = self.env.clock.sleep(args.max_wait) => {}
+        }
+        tokio::select! {
+            biased;
+            () = inbox.claimed() => {}
+            () = self.env.clock.sleep(CLAIMS_WAIT) => {}
+        }
+        Ok(inbox.take())
     }
 
     async fn wait_terminal(&self, execution_id: ExecutionId, max_wait: Duration) -> EngineResult<Option<PublicState>> {

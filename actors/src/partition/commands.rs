@@ -12,6 +12,7 @@ use leasehold_core::decision::{Context, Decision};
 use leasehold_core::error::{BugKind, EngineError};
 use leasehold_core::record::{BlobKey, Record, RecordKey, WaitKey};
 use leasehold_core::state::PublicState;
+use leasehold_core::time::TimestampMs;
 use leasehold_core::view::{Need, Source};
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -240,18 +241,11 @@ impl State {
     /// out to be missing is asked for, and nothing is decided then.
     pub(super) fn decide(&mut self, command: &Command) -> Tried {
         let now = self.env.time.now();
-        let promised_until = match command.subject() {
-            Subject::Execution(id) => self.leases.promised_until(id.uuid()),
-            Subject::Flow(_) | Subject::Partition(_) => None,
-        };
-        let context = Context { now, random: self.env.entropy.unit(), promised_until };
-        let (hot, limits) = (&self.hot, self.env.options.step_limits);
-        let decide = || command::decide_within(command, hot, &context, limits);
-        let (changes, outcome, touched) = match std::panic::catch_unwind(AssertUnwindSafe(decide)) {
+        let random = self.env.entropy.unit();
+        let (changes, outcome, touched) = match self.verdict(command, now, random) {
             Ok(Verdict::Decided(Decision { changes, outcome, touched })) => (changes, outcome, touched),
             Ok(Verdict::Needs(needs)) => {
-                self.want_all(needs);
-                self.walks += 1;
+                self.walk_on(needs);
                 return Tried::Missing;
             }
             Err(_) => {
@@ -264,6 +258,33 @@ impl State {
             commit = commit.max(self.stage(changes, now));
         }
         Tried::Decided(outcome, commit)
+    }
+
+    /// Asks for what a command would miss if it were decided now, and decides
+    /// nothing.
+    pub(super) fn look_ahead(&mut self, command: &Command) {
+        let now = self.env.time.now();
+        // A rule that panics will say so when its turn has come.
+        if let Ok(Verdict::Needs(needs)) = self.verdict(command, now, 0.0) {
+            self.walk_on(needs);
+        }
+    }
+
+    /// What the rules say of a command over the records at hand.
+    fn verdict(&self, command: &Command, now: TimestampMs, random: f64) -> std::thread::Result<Verdict> {
+        let promised_until = match command.subject() {
+            Subject::Execution(id) => self.leases.promised_until(id.uuid()),
+            Subject::Flow(_) | Subject::Partition(_) => None,
+        };
+        let context = Context { now, random, promised_until };
+        let (hot, limits) = (&self.hot, self.env.options.step_limits);
+        std::panic::catch_unwind(AssertUnwindSafe(|| command::decide_within(command, hot, &context, limits)))
+    }
+
+    /// Loads what a decision misses, and keeps what it came across meanwhile.
+    fn walk_on(&mut self, needs: Vec<Need>) {
+        self.want_all(needs);
+        self.walks += 1;
     }
 
     /// Carries out a command of the partition's own, whose answer nobody

@@ -138,6 +138,7 @@ impl State {
         for execution in recovered.active {
             self.leases.inherit(&execution);
             self.follow_reclaimable(&execution, true);
+            self.follow_claimed(&execution, true);
             if let Some(lease) = self.leases.get(execution.id.uuid())
                 && self.env.backend.exclusive()
                 && matches!(lease.holder, Holder::Node(node) if node != self.node)
@@ -182,6 +183,7 @@ impl State {
         self.reclaimable.clear();
         self.reserved.clear();
         self.due = Window::unknown(options.due_window);
+        self.claimed_due.clear();
         self.settling.clear();
         self.flows = FlowsLeft::default();
         self.leases = LeaseTable::default();

@@ -19,7 +19,7 @@ use leasehold_core::command::{Command, Reply};
 use leasehold_core::decision::ChangeSet;
 use leasehold_core::error::EngineError;
 use leasehold_core::ids::{NodeId, RequestId};
-use leasehold_core::index::next_due;
+use leasehold_core::index::{next_due, stored_due};
 use leasehold_core::record::{BlobKey, Execution, Record, RecordKey};
 use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
@@ -108,6 +108,8 @@ pub struct State {
     pub(super) dirty_groups: BTreeSet<ReadyGroup>,
 
     pub(super) due: Window<(TimestampMs, Uuid)>,
+    /// Timers of claimed executions, all of them.
+    pub(super) claimed_due: BTreeSet<(TimestampMs, Uuid)>,
     pub(super) settling: HashSet<Uuid>,
     pub(super) flows: FlowsLeft,
     pub(super) leases: LeaseTable,
@@ -162,6 +164,7 @@ impl State {
             told: BTreeMap::new(),
             dirty_groups: BTreeSet::new(),
             due: Window::unknown(due_window),
+            claimed_due: BTreeSet::new(),
             settling: HashSet::new(),
             flows: FlowsLeft::default(),
             leases: LeaseTable::default(),
@@ -293,9 +296,11 @@ impl State {
         }
         if let Some(execution) = old {
             self.follow_reclaimable(execution, false);
+            self.follow_claimed(execution, false);
         }
         if let Some(execution) = new {
             self.follow_reclaimable(execution, true);
+            self.follow_claimed(execution, true);
             self.leases.follow(execution);
             if execution.vector().is_terminal() {
                 let ended = Release::Ended(execution.id.uuid(), execution.vector().public_state());
@@ -322,6 +327,20 @@ impl State {
             self.reclaimable.remove(&group);
         }
         self.dirty_groups.insert(group);
+    }
+
+    /// Notes when a claimed execution's timer is due.
+    pub(super) fn follow_claimed(&mut self, execution: &Execution, present: bool) {
+        if !execution.vector().is_active() {
+            return;
+        }
+        let Some((at, _)) = next_due(execution) else { return };
+        let key = (at, execution.id.uuid());
+        if present {
+            self.claimed_due.insert(key);
+        } else {
+            self.claimed_due.remove(&key);
+        }
     }
 
     /// A commit has ended.
@@ -434,5 +453,5 @@ pub(super) fn ready_key(execution: &Execution) -> Option<(ReadyGroup, (i64, Uuid
 
 /// Where an execution stands in the due window.
 pub(super) fn due_key(execution: &Execution) -> Option<(TimestampMs, Uuid)> {
-    next_due(execution).map(|(at, _)| (at, execution.id.uuid()))
+    stored_due(execution).map(|at| (at, execution.id.uuid()))
 }

@@ -41,6 +41,7 @@ impl State {
         }
         let mut due = self.leases.lapsed(now, turn);
         due.extend(self.due.iter().take_while(|(at, _)| *at <= now).take(turn).map(|(_, id)| id));
+        due.extend(self.claimed_due.iter().take_while(|(at, _)| *at <= now).take(turn).map(|(_, id)| *id));
         due.retain(|id| self.settling.insert(*id));
         self.flows.tick(now);
         self.settle_all(due);
@@ -57,7 +58,10 @@ impl State {
         self.act(store.into_command());
     }
 
-    /// Settles executions, once their records are here.
+    /// Settles executions in the given order, once their records are here. One
+    /// that misses records holds up those behind it, so that the order does not
+    /// hang on which of them happened to be in memory; those only ask for what
+    /// they will need.
     pub(super) fn settle_all(&mut self, ids: Vec<Uuid>) {
         let mut later = Vec::new();
         for id in ids {
@@ -66,7 +70,13 @@ impl State {
                 continue;
             }
             let settle = Settle { execution_id: ExecutionId::from_parts(self.partition, id), holder_gone: None };
-            match self.decide(&settle.into_command()) {
+            let command = settle.into_command();
+            if !later.is_empty() {
+                self.look_ahead(&command);
+                later.push(id);
+                continue;
+            }
+            match self.decide(&command) {
                 Tried::Missing => {
                     later.push(id);
                     continue;
@@ -89,7 +99,9 @@ impl State {
             return;
         }
         let due = self.due.iter().find(|(_, id)| !self.settling.contains(id)).map(|(at, _)| at);
-        let Some(at) = [due, self.leases.next_due(), self.flows.next_due()].into_iter().flatten().min() else { return };
+        let claimed = self.claimed_due.iter().find(|(_, id)| !self.settling.contains(id)).map(|(at, _)| *at);
+        let timers = [due, claimed, self.leases.next_due(), self.flows.next_due()];
+        let Some(at) = timers.into_iter().flatten().min() else { return };
         // Not in this millisecond, so that a settlement under way is not
         // chased in circles.
         let until = self.env.time.reaches(at);

@@ -2,11 +2,11 @@
 
 use crate::fixture::{Fixture, START, settle, spawn};
 use leasehold_backend::Backend;
-use leasehold_contract::{CommandSource, CompleteExecution, Executions, Leases, Work};
+use leasehold_contract::{CommandSource, CompleteExecution, CreateExecution, Executions, Leases, Work};
 use leasehold_core::capability::CapabilitySet;
-use leasehold_core::command::{CreateWaitpoint, Operation};
+use leasehold_core::command::{ChangePriority, CreateWaitpoint, Operation};
 use leasehold_core::error::EngineError;
-use leasehold_core::ids::Namespace;
+use leasehold_core::ids::{ExecutionId, Namespace};
 use leasehold_core::time::TimestampMs;
 use leasehold_memory::{CallFault, CommitFault};
 
@@ -286,4 +286,71 @@ async fn an_id_minted_for_its_command_is_not_looked_for_and_another_one_is() {
     assert!(!given.is_finished());
     fixture.clock.advance(50);
     given.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_poll_waits_for_what_is_being_claimed_for_it_besides() {
+    let mut fixture = Fixture::with(|options| options.partitions.num_flow_partitions = 2).await;
+    for partition in [0, 1] {
+        let id = ExecutionId::from_parts(partition, fixture.entropy.uuid());
+        fixture.engine.create_execution(fixture.create_args(id)).await.unwrap();
+    }
+    fixture.crash().await;
+    // The records of one of the two come late.
+    fixture.plan.next_read(CallFault::Delay(50));
+    let polling = spawn({
+        let (engine, poll) = (fixture.engine.clone(), fixture.poll(2, 60_000));
+        async move { engine.poll_tasks(poll).await }
+    });
+    settle().await;
+    assert!(!polling.is_finished());
+    fixture.clock.advance(50);
+    assert_eq!(polling.await.unwrap().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_poll_does_not_wait_long_for_what_is_being_claimed_besides_and_gives_it_back() {
+    let mut fixture = Fixture::with(|options| options.partitions.num_flow_partitions = 2).await;
+    for partition in [0, 1] {
+        let id = ExecutionId::from_parts(partition, fixture.entropy.uuid());
+        fixture.engine.create_execution(fixture.create_args(id)).await.unwrap();
+    }
+    fixture.crash().await;
+    fixture.plan.next_read(CallFault::Delay(5000));
+    let polling = spawn({
+        let (engine, poll) = (fixture.engine.clone(), fixture.poll(2, 60_000));
+        async move { engine.poll_tasks(poll).await }
+    });
+    settle().await;
+    fixture.clock.advance(100);
+    assert_eq!(polling.await.unwrap().unwrap().len(), 1);
+    fixture.pass(6).await;
+    assert_eq!(fixture.claim().await.lease_reclaim_count, 0);
+}
+
+#[tokio::test]
+async fn what_is_due_together_is_settled_in_its_order_whatever_has_to_be_loaded() {
+    let mut fixture = Fixture::new().await;
+    let mut ids: Vec<_> = (0..3).map(|_| fixture.id()).collect();
+    ids.sort_unstable();
+    let deadline = START.plus(60_000);
+    for id in &ids {
+        let args = CreateExecution { execution_deadline_at: Some(deadline), ..fixture.create_args(*id) };
+        fixture.engine.create_execution(args).await.unwrap();
+    }
+    fixture.crash().await;
+    // All but the first are in memory.
+    for id in &ids[1..] {
+        let change = ChangePriority { execution_id: *id, new_priority: 5 };
+        fixture.engine.change_priority(change).await.unwrap();
+    }
+    let mut events = fixture.engine.subscribe().unwrap();
+    fixture.pass(40).await;
+    let mut ended = Vec::new();
+    while ended.len() < 3 {
+        if let leasehold_actors::events::Received::Event(event) = events.next().await {
+            ended.push(event.execution_id);
+        }
+    }
+    assert_eq!(ended, ids);
 }

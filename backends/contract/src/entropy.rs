@@ -2,7 +2,8 @@
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use std::sync::{Mutex, PoisonError};
-use uuid::Uuid;
+use std::time::Duration;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 /// Where random numbers and new identifiers come from.
 pub trait Entropy: Send + Sync + 'static {
@@ -21,7 +22,8 @@ pub trait Entropy: Send + Sync + 'static {
     }
 
     /// A time-ordered (version 7) uuid, so that records made together lie
-    /// together in a store's trees.
+    /// together in a store's trees. Within a millisecond the order is random,
+    /// unless a source says more.
     fn ordered_uuid(&self, unix_ms: i64) -> Uuid {
         let bytes = self.bytes();
         let mut random = [0; 10];
@@ -38,19 +40,30 @@ pub trait Entropy: Send + Sync + 'static {
     }
 }
 
-/// Randomness of the operating system, through a generator per process.
+/// Randomness of the operating system, through a generator per process. Its
+/// ordered uuids rise strictly, within a millisecond too, so that what one
+/// process submits in a row keeps its order.
 #[derive(Debug)]
-pub struct SystemEntropy(Mutex<StdRng>);
+pub struct SystemEntropy {
+    numbers: Mutex<StdRng>,
+    order: Mutex<ContextV7>,
+}
 
 impl Default for SystemEntropy {
     fn default() -> Self {
-        Self(Mutex::new(StdRng::from_os_rng()))
+        Self { numbers: Mutex::new(StdRng::from_os_rng()), order: Mutex::new(ContextV7::new()) }
     }
 }
 
 impl Entropy for SystemEntropy {
     fn next_u64(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
+    fn ordered_uuid(&self, unix_ms: i64) -> Uuid {
+        let since = Duration::from_millis(unix_ms.unsigned_abs());
+        let order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        Uuid::new_v7(Timestamp::from_unix(&*order, since.as_secs(), since.subsec_nanos()))
     }
 }
 
@@ -68,5 +81,19 @@ impl SeededEntropy {
 impl Entropy for SeededEntropy {
     fn next_u64(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordered_ids_of_one_process_rise_within_a_millisecond_and_when_the_clock_steps_back() {
+        let entropy = SystemEntropy::default();
+        let times = std::iter::repeat_n(1_000, 5_000).chain([999, 1_001]);
+        let ids: Vec<_> = times.map(|at| entropy.ordered_uuid(at)).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next));
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
     }
 }

@@ -227,7 +227,7 @@ pub(crate) fn members(execution: &Execution, id: Uuid) -> [Option<Vec<u8>>; 2] {
         // Nothing scans the other queues; the record says where it stands.
         Queue::Delayed { .. } | Queue::Blocked { .. } | Queue::Suspended | Queue::Terminal { .. } => None,
     };
-    [place, index::next_due(execution).map(|(at, _)| due_member(at, id))]
+    [place, index::stored_due(execution).map(|at| due_member(at, id))]
 }
 
 /// A part of the index to be read.

@@ -94,7 +94,7 @@ pub struct IndexEntries {
     pub requirements: CapabilitySet,
     /// Its queue.
     pub queue: Queue,
-    /// The earliest of its timers other than the lease's.
+    /// The earliest of its timers, where the store has to find it.
     pub due_at: Option<TimestampMs>,
     /// The process holding its lease.
     pub held_by: Option<WorkerInstanceId>,
@@ -106,7 +106,7 @@ pub fn index_entries(execution: &Execution) -> IndexEntries {
         lane_id: execution.lane_id.clone(),
         requirements: execution.spec.requirements.clone(),
         queue: queue(execution),
-        due_at: next_due(execution).map(|(at, _)| at),
+        due_at: stored_due(execution),
         held_by: execution
             .lease
             .as_ref()
@@ -138,6 +138,13 @@ pub fn queue(execution: &Execution) -> Queue {
             by => Queue::Blocked { by, since: execution.blocked_at.unwrap_or(execution.last_transition_at) },
         },
     }
+}
+
+/// The earliest timer of an execution that nobody has claimed. What is claimed
+/// is loaded whole by who takes over its partition, and its timers with it, so
+/// that a claim and its completion write no entry for them.
+pub fn stored_due(execution: &Execution) -> Option<TimestampMs> {
+    next_due(execution).filter(|_| !execution.vector().is_active()).map(|(at, _)| at)
 }
 
 /// The earliest timer of an execution, other than its lease's.

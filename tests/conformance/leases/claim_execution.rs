@@ -216,7 +216,8 @@ pub async fn the_attempts_limit_is_the_arguments_or_the_policys_or_a_day(case: &
         case.engine.claim_execution(ClaimExecution { attempt_timeout_ms: argument, ..case.claim(id) }).await.unwrap();
         let limit = AttemptTimeout::At(case.now().plus(ms));
         assert_eq!(case.record(id).await.attempt_timeout, Some(limit), "{policy} {argument:?}");
-        assert_eq!(case.entry(id).await.due_at, Some(case.now().plus(ms)));
+        assert_eq!(case.timer(id).await, Some(case.now().plus(ms)));
+        assert_eq!(case.entry(id).await.due_at, None, "the owner keeps the timers of what is claimed");
     }
 }
 

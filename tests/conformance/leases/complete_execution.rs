@@ -42,8 +42,9 @@ pub async fn the_execution_ends_and_its_lease_with_it(case: &mut Case) {
 
 pub async fn the_deadline_no_longer_matters(case: &mut Case) {
     let held = case.leased_under(r#"{"timeout_policy":{"execution_deadline_ms":1000}}"#).await.execution;
-    assert!(case.entry(held.execution_id).await.due_at.is_some());
+    assert_eq!(case.timer(held.execution_id).await, Some(case.now().plus(1000)));
     case.engine.complete_execution(completion(&held)).await.unwrap();
+    assert_eq!(case.timer(held.execution_id).await, None);
     assert_eq!(case.entry(held.execution_id).await.due_at, None);
 }
 

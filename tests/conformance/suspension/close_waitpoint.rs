@@ -32,7 +32,7 @@ pub async fn an_abandoned_waitpoint_takes_nothing_any_more(case: &mut Case) {
     assert_eq!(case.waits(id).await.open_waitpoints, [second]);
     let due = case.now().plus(2 * MINUTE_MS - 5);
     assert_eq!(case.record(id).await.waits, Some(WaitsMark { due_at: Some(due) }));
-    assert_eq!(case.entry(id).await.due_at, Some(due));
+    assert_eq!(case.timer(id).await, Some(due));
     assert_eq!(case.vector(id).await, LEASED);
     assert_eq!((case.story(id).await, case.record(id).await.last_transition_at), before, "the execution goes on");
     case.kill().await;

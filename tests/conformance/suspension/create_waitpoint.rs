@@ -59,7 +59,7 @@ pub async fn it_is_pending_and_the_execution_goes_on(case: &mut Case) {
     let record = case.record(id).await;
     assert_eq!(record.waits, Some(WaitsMark { due_at: Some(due) }));
     assert_eq!((&record.lease, record.last_transition_at), (&before.lease, before.last_transition_at));
-    assert_eq!(case.entry(id).await.due_at, Some(due));
+    assert_eq!(case.timer(id).await, Some(due));
     let shown = format!("{pending:?}");
     assert!(!shown.contains(pending.hmac_token.reveal()), "a token is not shown: {shown}");
 }
@@ -72,7 +72,7 @@ pub async fn each_call_makes_another_one(case: &mut Case) {
     assert_ne!(first.waitpoint_id, second.waitpoint_id);
     assert_ne!(first.hmac_token, second.hmac_token);
     assert_eq!(case.waits(id).await.open_waitpoints, [first.waitpoint_id, second.waitpoint_id]);
-    assert_eq!(case.entry(id).await.due_at, Some(case.now().plus(5000)), "the first to run out is the timer");
+    assert_eq!(case.timer(id).await, Some(case.now().plus(5000)), "the first to run out is the timer");
 }
 
 pub async fn it_outlives_the_engine(case: &mut Case) {

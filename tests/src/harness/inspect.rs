@@ -4,6 +4,7 @@ use super::Harness;
 use leasehold_backend::{LoggedEvent, StoredIndex};
 use leasehold_core::event::{Event, Fact, LeaseFact};
 use leasehold_core::ids::ExecutionId;
+use leasehold_core::index::next_due;
 use leasehold_core::record::{BlobKey, BlobKind, Execution, RecordKey};
 use leasehold_core::state::StateVector;
 use leasehold_core::time::TimestampMs;
@@ -51,6 +52,11 @@ impl Harness {
         let stored = self.backend.stored_index(id).await.expect("the store can be read");
         let StoredIndex { queue, score, due_at, .. } = stored.unwrap_or_else(|| panic!("{id} is not listed"));
         Entry { queue, score, due_at }
+    }
+
+    /// The earliest of an execution's timers other than its lease's.
+    pub async fn timer(&self, id: ExecutionId) -> Option<TimestampMs> {
+        next_due(&*self.record(id).await).map(|(at, _)| at)
     }
 
     /// The log of a partition, oldest first.

@@ -10,6 +10,12 @@ use super::records::Records;
 use crate::failure::{Failure, Outcome};
 use crate::table;
 
+/// What stands above the table of the page.
+const PAGE_HEAD: &str = "# Operations and stores\n\n\
+    Written by `cargo xtask conformance --write` from a run of the conformance cases, and checked by\n\
+    `cargo xtask test`. A number says how many cases of an operation passed on a target; the last column\n\
+    names the error codes they reach, on every target the same ones.\n\n";
+
 /// One operation on one target.
 #[derive(Debug, Default)]
 struct Row {
@@ -97,6 +103,29 @@ impl Report {
         Err(Failure::new(format!("conformance, {count} findings:\n  {}", reasons.join("\n  "))))
     }
 
+    /// The account as a page of the documentation: a line per operation, a column per target.
+    pub fn page(&self) -> String {
+        let targets: BTreeSet<&str> = self.rows.keys().map(|(_, target)| target.as_str()).collect();
+        let mut lines: BTreeMap<&str, (Vec<String>, BTreeSet<&str>)> = BTreeMap::new();
+        for ((operation, _), row) in &self.rows {
+            let (cells, codes) = lines.entry(operation).or_default();
+            cells.push(row.cell());
+            codes.extend(row.codes.iter().map(String::as_str));
+        }
+        let mut page = String::from(PAGE_HEAD);
+        let mut add = |cells: &[&str]| page.extend(["| ", &cells.join(" | "), " |\n"]);
+        let columns = || ["operation"].into_iter().chain(targets.iter().copied()).chain(["error codes"]);
+        add(&columns().collect::<Vec<_>>());
+        add(&columns().map(|_| "---").collect::<Vec<_>>());
+        for (operation, (cells, codes)) in &lines {
+            let codes = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(" ");
+            let name = format!("`{operation}`");
+            let row = [name.as_str()].into_iter().chain(cells.iter().map(String::as_str)).chain([codes.as_str()]);
+            add(&row.collect::<Vec<_>>());
+        }
+        page
+    }
+
     fn json_lines(&self) -> Vec<String> {
         let line = |((operation, target), row): (&(String, String), &Row)| {
             json!({
@@ -139,6 +168,10 @@ impl Row {
 
     fn passed(&self) -> usize {
         self.cases - self.skipped.len()
+    }
+
+    fn cell(&self) -> String {
+        if self.skipped.is_empty() { self.cases.to_string() } else { format!("{} of {}", self.passed(), self.cases) }
     }
 
     fn cells(&self, operation: &str, target: &str) -> Vec<String> {
@@ -218,6 +251,20 @@ mod tests {
         let told =
             verdict(&[case("memory", "a")], &ran(&[case("memory", "a"), case("memory", "z")], "x"), "").unwrap_err();
         assert!(told.contains("not listed: renew_lease memory z"), "{told}");
+    }
+
+    #[test]
+    fn the_page_has_a_line_per_operation_and_a_column_per_target() {
+        let cases = [case("memory", "a"), case("sqlite", "a"), case("memory", "b"), case("sqlite", "b")];
+        let report = Report::new(&cases.iter().cloned().collect(), &ran(&cases[..3], "stale_lease"), &Codes::new());
+        let page = report.page();
+        let lines: Vec<_> = page.lines().rev().take(3).collect();
+        let expected = [
+            "| `renew_lease` | 2 | 1 of 2 | `stale_lease` |",
+            "| --- | --- | --- | --- |",
+            "| operation | memory | sqlite | error codes |",
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -39,7 +39,10 @@ pub(super) static DELETE: Shape = Shape {
     tail: ") AS v CROSS JOIN executions AS e ON e.partition = v.column1 AND e.id = v.column2)",
 };
 
-pub(super) fn insert(writer: &mut Writer, rows: Vec<In<EncodedExecution>>) -> Vec<Step> {
+pub(super) fn insert(writer: &mut Writer, mut rows: Vec<In<EncodedExecution>>) -> Vec<Step> {
+    // Rows lie in the order of their insertion, and what was made in a row is
+    // mostly claimed in a row.
+    rows.sort_unstable_by_key(|(_, row)| row.execution.id.uuid());
     writer.steps(&INSERT, rows, false, |(partition, row), binds| {
         let execution = &*row.execution;
         binds.int(i64::from(partition));

@@ -73,7 +73,7 @@ pub async fn what_came_before_may_satisfy_and_the_lease_is_kept(case: &mut Case)
     assert_eq!((suspension.satisfied_at, suspension.buffered.signals), (Some(case.now()), 1));
     assert_eq!((suspension.buffered.matched, suspension.requested_by), (1, Requester::Operator));
     assert!(case.suspended_list(id.partition()).await.is_empty());
-    assert_eq!(case.entry(id).await.due_at, record.attempt_timeout_at());
+    assert_eq!(case.timer(id).await, record.attempt_timeout_at());
     // The worker reads what it need not wait for, and goes on.
     let seen = case.engine.observe_signals(&held.handle).await.unwrap();
     assert_eq!(seen.iter().map(|signal| signal.signal_id).collect::<Vec<_>>(), [sent.signal_id]);

@@ -114,7 +114,9 @@ broken_by! {
     };
     a_timer_left_behind_is_found: DueScan, async |bench: &mut Workbench| {
         let claimed = bench.running().await;
-        bench.run_but(completion(&claimed), forget_old).await;
+        bench.run(failure(&claimed)).await;
+        bench.clock.advance(10);
+        bench.run_but(promotion(claimed.execution_id), forget_old).await;
     };
     an_active_entry_left_behind_is_found: ActiveScan, async |bench: &mut Workbench| {
         let claimed = bench.running().await;
