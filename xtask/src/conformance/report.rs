@@ -14,7 +14,7 @@ use crate::table;
 const PAGE_HEAD: &str = "# Operations and stores\n\n\
     Written by `cargo xtask conformance --write` from a run of the conformance cases, and checked by\n\
     `cargo xtask test`. A number says how many cases of an operation passed on a target; the last column\n\
-    names the error codes they reach, on every target the same ones.\n\n";
+    names the error codes they reach.\n\n";
 
 /// One operation on one target.
 #[derive(Debug, Default)]
