@@ -57,7 +57,7 @@ impl SqliteOptions {
             readers: 4,
             writer_cache_kib: 16 * 1024,
             reader_cache_kib: 8 * 1024,
-            checkpoint_pages: 64_000,
+            checkpoint_pages: 96_000,
             wal_reserve_bytes: 32 << 20,
             wal_limit_bytes: 1 << 30,
             busy_timeout: Duration::from_secs(5),

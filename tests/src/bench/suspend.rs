@@ -2,10 +2,12 @@
 //!
 //! A handler waits at one waitpoint whose token it hands to the bench, which
 //! sends the signal as soon as the suspension is durable; the handler runs
-//! anew and completes. The time runs from the handler's call of `wait` until
-//! the result is in the caller's hand, and is five commits at least: the
-//! waitpoint, the suspension, the signal, the claim and the completion. First
-//! one at a time on an idle node, then with so many slots at once.
+//! anew and completes. Two times end when the result is in the caller's hand:
+//! `suspend` begins where the token is in the handler's hand and it is about to
+//! suspend; three commits at least, of the suspension, of the signal with the
+//! claim it leads to, and of the completion. `wait` begins with the handler's
+//! call, which makes the waitpoint first, a commit more. First one at a time on
+//! an idle node, then with so many slots at once.
 
 use super::options::Suspend;
 use super::report::Report;
@@ -30,8 +32,15 @@ const RAW_SINGLES: usize = 500;
 /// Far more than any part takes.
 const MOST: Duration = Duration::from_mins(1);
 
-/// When a handler called `wait`, with what its sender needs.
-type Told = (Duration, Issued);
+/// When a handler called `wait`, and when it had the token.
+#[derive(Clone, Copy)]
+struct Begun {
+    wait: Duration,
+    suspend: Duration,
+}
+
+/// When a handler began, with what its sender needs.
+type Told = (Begun, Issued);
 
 /// Runs the bench.
 ///
@@ -53,11 +62,12 @@ pub(super) async fn run(args: &Suspend) -> BenchResult<()> {
     let signals = tokio::spawn(signal_all(client.clone(), client.subscribe()?, heard, signalled));
     let clock = rig.clock.clone();
     let handler = move |mut waits: Waits| {
-        let (began, told) = (clock.monotonic(), told.clone());
+        let (wait, clock, told) = (clock.monotonic(), clock.clone(), told.clone());
         async move {
             let tell = move |issued: Vec<Issued>| async move {
                 let gone = |_| HandlerError::permanent("the bench has gone");
-                issued.into_iter().try_for_each(|issued| told.send((began, issued)).map_err(gone))
+                let begun = Begun { wait, suspend: clock.monotonic() };
+                issued.into_iter().try_for_each(|issued| told.send((begun, issued)).map_err(gone))
             };
             waits.wait("go", Wait::signal().telling(tell)).await?;
             Ok::<_, HandlerError>(())
@@ -65,7 +75,7 @@ pub(super) async fn run(args: &Suspend) -> BenchResult<()> {
     };
     let worker = rig.worker(args.at_once).on(KIND, handler).start().await?;
 
-    let mut took = Vec::with_capacity(args.executions);
+    let (mut suspends, mut waits) = (Vec::new(), Vec::new());
     let mut before = rig.store.counts().await?;
     for number in 0..WARM_UP + args.executions {
         if number == WARM_UP {
@@ -76,7 +86,8 @@ pub(super) async fn run(args: &Suspend) -> BenchResult<()> {
         let ended = rig.elapsed();
         let began = begun.recv().await.ok_or("the signals have ended")?;
         if number >= WARM_UP {
-            took.push(ms(ended.saturating_sub(began)));
+            suspends.push(ms(ended.saturating_sub(began.suspend)));
+            waits.push(ms(ended.saturating_sub(began.wait)));
         }
     }
     let written = rig.store.counts().await?.since(before).commits / args.executions.max(1) as f64;
@@ -100,10 +111,12 @@ pub(super) async fn run(args: &Suspend) -> BenchResult<()> {
     raw.close().await?;
     let commit = median(&commits);
     let parameters = [("executions", json!(args.executions)), ("workers", json!(args.at_once))];
-    report.add("suspend_p50_ms", median(&took), "ms", &parameters);
-    report.add("suspend_p99_ms", percentile(&took, 0.99), "ms", &parameters);
+    report.add("suspend_p50_ms", median(&suspends), "ms", &parameters);
+    report.add("suspend_p99_ms", percentile(&suspends, 0.99), "ms", &parameters);
+    report.add("suspend_p50_by_commit", median(&suspends) / commit, "ratio", &parameters);
+    report.add("wait_p50_ms", median(&waits), "ms", &parameters);
+    report.add("wait_p50_by_commit", median(&waits) / commit, "ratio", &parameters);
     report.add("raw_commit_p50_ms", commit, "ms", &parameters);
-    report.add("suspend_p50_by_commit", median(&took) / commit, "ratio", &parameters);
     report.add("commits_per_execution", written, "commits", &parameters);
     report.add("suspends_per_s", per_second, "1/s", &parameters);
     report.print();
@@ -116,7 +129,7 @@ async fn signal_all(
     client: Client,
     mut events: Subscription,
     mut told: mpsc::UnboundedReceiver<Told>,
-    signalled: mpsc::UnboundedSender<Duration>,
+    signalled: mpsc::UnboundedSender<Begun>,
 ) -> BenchResult<()> {
     let mut known: HashMap<ExecutionId, Told> = HashMap::new();
     let mut suspended: HashSet<ExecutionId> = HashSet::new();
