@@ -2,7 +2,7 @@
 //!
 //! A handler waits at one waitpoint whose token it hands to the bench, which
 //! sends the signal as soon as the suspension is durable; the handler runs
-//! anew and completes. Two times end when the result is in the caller's hand:
+//! anew and completes. Two times end when the caller is told of the end:
 //! `suspend` begins where the token is in the handler's hand and it is about to
 //! suspend; three commits at least, of the suspension, of the signal with the
 //! claim it leads to, and of the completion. `wait` begins with the handler's
@@ -16,6 +16,7 @@ use super::summary::{median, percentile};
 use super::{BenchResult, machine, stores};
 use leasehold::{Client, HandlerError, Issued, Wait, Waits};
 use leasehold_actors::events::{Received, Subscription};
+use leasehold_contract::Work;
 use leasehold_core::event::{Fact, LeaseFact};
 use leasehold_core::ids::ExecutionId;
 use serde_json::json;
@@ -82,7 +83,7 @@ pub(super) async fn run(args: &Suspend) -> BenchResult<()> {
             before = rig.store.counts().await?;
         }
         let id = client.submit(KIND, Vec::new()).await?.execution_id;
-        client.wait(id, MOST).await?;
+        rig.node.engine().wait_terminal(id, MOST).await?.ok_or("an execution does not end")?;
         let ended = rig.elapsed();
         let began = begun.recv().await.ok_or("the signals have ended")?;
         if number >= WARM_UP {
