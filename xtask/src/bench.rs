@@ -6,11 +6,23 @@ use crate::failure::{During, Failure, Outcome};
 use crate::workspace::Workspace;
 
 /// Every benchmark, in the order in which `bench all` runs them.
-const NAMES: [&str; 10] =
-    ["throughput", "latency", "idle", "timers", "history", "inbox", "flow", "cancel", "suspend", "waiting"];
+const NAMES: [&str; 11] = [
+    "throughput",
+    "latency",
+    "idle",
+    "timers",
+    "history",
+    "inbox",
+    "flow",
+    "cancel",
+    "suspend",
+    "suspended",
+    "waiting",
+];
 
 /// Those that measure what not every store has, with the stores that do.
-const NOT_EVERYWHERE: [(&str, &[&str]); 2] = [("inbox", &["sqlite", "postgres"]), ("waiting", &["sqlite"])];
+const NOT_EVERYWHERE: [(&str, &[&str]); 3] =
+    [("inbox", &["sqlite", "postgres"]), ("suspended", &["sqlite"]), ("waiting", &["sqlite"])];
 
 /// Builds the benchmarks and runs the named one, or with `all` each in turn that the store
 /// has, with the arguments that follow the name. A bench on a server starts its own.

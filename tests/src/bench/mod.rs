@@ -21,6 +21,7 @@ mod shape;
 mod stores;
 mod summary;
 mod suspend;
+mod suspended;
 mod throughput;
 mod timers;
 mod verify;
@@ -53,6 +54,8 @@ pub async fn run(options: Options) -> BenchResult<()> {
         Command::Flow(args) => flow::run(args).await,
         Command::Cancel(args) => cancel::run(args).await,
         Command::Suspend(args) => suspend::run(args).await,
+        Command::Suspended(args) => suspended::run(args),
+        Command::SuspendedNode(args) => suspended::node(args).await,
         Command::Waiting(args) => waiting::run(args),
         Command::WaitingNode(args) => waiting::node(args).await,
     }

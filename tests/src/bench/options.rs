@@ -31,6 +31,12 @@ pub(super) enum Command {
     Cancel(Cancel),
     /// Suspend, signal, resume and complete.
     Suspend(Suspend),
+    /// Resident memory with suspended executions at rest, and one deadline that
+    /// wakes many of them.
+    Suspended(Suspended),
+    /// One process of `suspended`.
+    #[command(hide = true)]
+    SuspendedNode(SuspendedNode),
     /// Resident memory with delayed executions at rest.
     Waiting(Waiting),
     /// One process of `waiting`.
@@ -249,6 +255,34 @@ pub(super) struct Suspend {
     /// Slots.
     #[arg(long, default_value_t = 64)]
     pub(super) at_once: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Suspended {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// How many suspended executions, processes of its own each.
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1_000_000])]
+    pub(super) counts: Vec<usize>,
+    /// How many of them one deadline wakes.
+    #[arg(long, default_value_t = 100_000)]
+    pub(super) woken: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SuspendedNode {
+    #[command(flatten)]
+    pub(super) common: Common,
+    /// How many are suspended before the look at the memory; none where those
+    /// of the file are to be woken.
+    #[arg(long)]
+    pub(super) submit: usize,
+    /// How many the deadline wakes.
+    #[arg(long)]
+    pub(super) woken: usize,
+    /// The database.
+    #[arg(long)]
+    pub(super) file: PathBuf,
 }
 
 #[derive(Debug, Args)]

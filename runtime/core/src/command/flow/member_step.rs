@@ -10,7 +10,7 @@ use crate::decision::{Context, Rejection};
 use crate::error::StateKind;
 use crate::ids::{ExecutionId, FlowId};
 use crate::record::Execution;
-use crate::record::flow::{FlowKey, Work};
+use crate::record::flow::{FlowKey, Member, Work};
 use crate::state::{PublicState, TerminalOutcome};
 use crate::view::View;
 use std::collections::BTreeMap;
@@ -94,6 +94,11 @@ fn replay(
     let flow = view.flow(flow_id)?;
     if flow.cancelled.is_some() {
         return Err(StateKind::FlowAlreadyTerminal.into());
+    }
+    let member = view.member(flow_id, before.id)?;
+    if member.beneath.is_some() {
+        // What kept it back before it ended is over with its end.
+        view.put(Member { beneath: None, ..(*member).clone() });
     }
     if !flow.sealed {
         let execution = view.execution(before.id)?;

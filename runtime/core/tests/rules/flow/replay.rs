@@ -1,12 +1,12 @@
 //! Replay of members.
 
 use super::fixture::cancel_flow;
-use crate::fixture::World;
-use crate::fixture::refused;
+use crate::fixture::{START, World, refused};
 use leasehold_core::command::ReplayExecution;
+use leasehold_core::command::flow::AddExecutionToFlow;
 use leasehold_core::flow::{EdgeGroupPolicy, GroupState, OnSatisfied};
 use leasehold_core::ids::ExecutionId;
-use leasehold_core::record::flow::CancellationPolicy;
+use leasehold_core::record::flow::{Beneath, CancellationPolicy};
 use leasehold_core::state::{AttemptState, PublicState as P};
 
 fn replay(execution_id: ExecutionId) -> ReplayExecution {
@@ -129,5 +129,23 @@ fn nothing_is_replayed_in_a_cancelled_flow() {
     refused(world.run(replay(a)), "flow_already_terminal");
     assert!(world.last.is_empty());
     refused(world.run(replay(b)), "execution_not_terminal");
+    world.check(flow_id);
+}
+
+#[test]
+fn what_kept_a_member_back_before_it_ended_is_forgotten_by_its_replay() {
+    let mut world = World::new();
+    let flow_id = world.create_flow();
+    let [upstream] = world.members(flow_id);
+    let child = world.create_with(|args| args.delay_until = Some(START.plus(50_000)));
+    world.run(AddExecutionToFlow { flow_id, partition: 7, execution_id: child }).unwrap();
+    world.edge(flow_id, upstream, child);
+    assert_eq!(world.member_record(flow_id, child).beneath, Some(Beneath::Delay(START.plus(50_000))));
+    world.cancel(child);
+    world.run(replay(child)).unwrap();
+    assert_eq!((world.state(child), world.member_record(flow_id, child).beneath.clone()), (P::Waiting, None));
+    world.check(flow_id);
+    world.complete(upstream);
+    assert_eq!(world.state(child), P::Waiting);
     world.check(flow_id);
 }
