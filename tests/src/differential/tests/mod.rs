@@ -1,6 +1,7 @@
 //! The comparison finds what it should find, and nothing else.
 
 mod deviant;
+mod secrets;
 
 use super::play;
 use super::program::Program;
