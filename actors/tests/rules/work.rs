@@ -2,13 +2,16 @@
 
 use crate::fixture::{Fixture, START, settle, spawn};
 use leasehold_backend::Backend;
-use leasehold_contract::{CommandSource, CompleteExecution, CreateExecution, Executions, Leases, Work};
+use leasehold_contract::{
+    CommandSource, CompleteExecution, CreateExecution, EngineResult, Executions, Leases, Task, Work,
+};
 use leasehold_core::capability::CapabilitySet;
 use leasehold_core::command::{ChangePriority, CreateWaitpoint, Operation};
 use leasehold_core::error::EngineError;
 use leasehold_core::ids::{ExecutionId, Namespace};
 use leasehold_core::time::TimestampMs;
 use leasehold_memory::{CallFault, CommitFault};
+use tokio::task::JoinHandle;
 
 #[tokio::test]
 async fn a_flood_of_creates_is_refused_and_running_work_still_ends() {
@@ -288,21 +291,27 @@ async fn an_id_minted_for_its_command_is_not_looked_for_and_another_one_is() {
     given.await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn a_poll_waits_for_what_is_being_claimed_for_it_besides() {
+/// A poll for two executions of two partitions, the records of one of which
+/// take so many milliseconds to load.
+async fn polled_while_one_of_two_loads_for(ms: u64) -> (Fixture, JoinHandle<EngineResult<Vec<Task>>>) {
     let mut fixture = Fixture::with(|options| options.partitions.num_flow_partitions = 2).await;
     for partition in [0, 1] {
         let id = ExecutionId::from_parts(partition, fixture.entropy.uuid());
         fixture.engine.create_execution(fixture.create_args(id)).await.unwrap();
     }
     fixture.crash().await;
-    // The records of one of the two come late.
-    fixture.plan.next_read(CallFault::Delay(50));
+    fixture.plan.next_read(CallFault::Delay(ms));
     let polling = spawn({
         let (engine, poll) = (fixture.engine.clone(), fixture.poll(2, 60_000));
         async move { engine.poll_tasks(poll).await }
     });
     settle().await;
+    (fixture, polling)
+}
+
+#[tokio::test]
+async fn a_poll_waits_for_what_is_being_claimed_for_it_besides() {
+    let (fixture, polling) = polled_while_one_of_two_loads_for(50).await;
     assert!(!polling.is_finished());
     fixture.clock.advance(50);
     assert_eq!(polling.await.unwrap().unwrap().len(), 2);
@@ -310,18 +319,7 @@ async fn a_poll_waits_for_what_is_being_claimed_for_it_besides() {
 
 #[tokio::test]
 async fn a_poll_does_not_wait_long_for_what_is_being_claimed_besides_and_gives_it_back() {
-    let mut fixture = Fixture::with(|options| options.partitions.num_flow_partitions = 2).await;
-    for partition in [0, 1] {
-        let id = ExecutionId::from_parts(partition, fixture.entropy.uuid());
-        fixture.engine.create_execution(fixture.create_args(id)).await.unwrap();
-    }
-    fixture.crash().await;
-    fixture.plan.next_read(CallFault::Delay(5000));
-    let polling = spawn({
-        let (engine, poll) = (fixture.engine.clone(), fixture.poll(2, 60_000));
-        async move { engine.poll_tasks(poll).await }
-    });
-    settle().await;
+    let (fixture, polling) = polled_while_one_of_two_loads_for(5000).await;
     fixture.clock.advance(100);
     assert_eq!(polling.await.unwrap().unwrap().len(), 1);
     fixture.pass(6).await;

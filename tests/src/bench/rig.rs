@@ -7,6 +7,7 @@ use leasehold::{Client, Node, PayloadBytes, WorkerBuilder};
 use leasehold_backend::{Backend, Clock, Entropy, SystemClock, SystemEntropy};
 use leasehold_contract::EngineResult;
 use leasehold_core::partition::fnv1a64;
+use leasehold_core::time::TimestampMs;
 use leasehold_sdk::{HandlerError, Submission, Submitted};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -242,4 +243,14 @@ pub(super) fn rate(count: usize, elapsed: Duration) -> f64 {
 /// In milliseconds.
 pub(super) fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
+}
+
+/// The due time that a payload begins with.
+///
+/// # Errors
+///
+/// A payload that is too short for one.
+pub(super) fn due_of(payload: &[u8]) -> Result<TimestampMs, HandlerError> {
+    let due = payload.first_chunk().ok_or_else(|| HandlerError::permanent("a payload without a due time"))?;
+    Ok(TimestampMs(i64::from_be_bytes(*due)))
 }

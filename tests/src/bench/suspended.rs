@@ -12,7 +12,7 @@
 
 use super::options::{BackendName, Suspended, SuspendedNode};
 use super::report::Report;
-use super::rig::{KIND, PAYLOAD_BYTES, submit_all};
+use super::rig::{KIND, PAYLOAD_BYTES, due_of, submit_all};
 use super::summary::{median, percentile};
 use super::{BenchResult, machine};
 use leasehold::{Client, HandlerError, Node, PayloadBytes, Waits};
@@ -190,9 +190,4 @@ async fn suspend(client: &Client, count: usize, due: TimestampMs) -> BenchResult
         left -= some;
     }
     Ok(())
-}
-
-fn due_of(payload: &[u8]) -> Result<TimestampMs, HandlerError> {
-    let due = payload.first_chunk().ok_or_else(|| HandlerError::permanent("a payload without a due time"))?;
-    Ok(TimestampMs(i64::from_be_bytes(*due)))
 }

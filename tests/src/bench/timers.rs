@@ -9,10 +9,10 @@
 
 use super::options::Timers;
 use super::report::Report;
-use super::rig::{KIND, Rig, submit_all};
+use super::rig::{KIND, Rig, due_of, submit_all};
 use super::summary::{median, percentile};
 use super::{BenchResult, machine, stores, throughput};
-use leasehold::{HandlerError, PayloadBytes};
+use leasehold::PayloadBytes;
 use leasehold_core::time::TimestampMs;
 use serde_json::json;
 use std::time::Duration;
@@ -105,9 +105,4 @@ pub(super) async fn run(args: &Timers) -> BenchResult<()> {
     report.add("lateness_p99_by_commit", percentile(&values, 0.99) / commit, "ratio", &parameters);
     report.print();
     Ok(())
-}
-
-fn due_of(payload: &[u8]) -> Result<TimestampMs, HandlerError> {
-    let bytes = payload.try_into().map_err(|_| HandlerError::permanent("a payload without a due time"))?;
-    Ok(TimestampMs(i64::from_be_bytes(bytes)))
 }
