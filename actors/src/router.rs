@@ -10,6 +10,7 @@ use leasehold_contract::{EngineResult, Task};
 use leasehold_core::command::{Command, Operation, Reply};
 use leasehold_core::error::{BugKind, EngineError};
 use leasehold_core::ids::{ExecutionId, RequestId};
+use leasehold_core::record::{Record, RecordKey};
 use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use std::collections::BTreeMap;
@@ -201,6 +202,15 @@ impl Router {
             answers[index] = Some(receive(reply).await);
         }
         answers.into_iter().map(|answer| answer.unwrap_or(Err(EngineError::OutcomeUnknown { op: "submit" }))).collect()
+    }
+
+    /// Records of a partition as they are durable, where its owner is here and
+    /// has all of them at hand; none otherwise, and the store knows.
+    pub async fn recall(&self, partition: u16, keys: Vec<RecordKey>) -> Option<Vec<Option<Record>>> {
+        let handle = self.inner.routes.get(partition)?;
+        let (port, reply) = oneshot::channel();
+        handle.send(PartitionMsg::Recall(keys, port)).ok()?;
+        reply.await.ok().flatten()
     }
 
     /// Until when the owner promises a live lease; none when there is none.

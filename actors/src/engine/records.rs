@@ -103,6 +103,24 @@ impl EngineHandle {
         Ok(records)
     }
 
+    /// As [`Self::read`], from the owner's memory where it has all of them: what
+    /// a worker asks for right after its claim is there, and costs no trip.
+    pub(super) async fn read_near(
+        &self,
+        op: &'static str,
+        partition: u16,
+        keys: &[RecordKey],
+    ) -> EngineResult<Vec<Option<Record>>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let at_hand = if keys.len() <= LOAD_KEYS { self.router.recall(partition, keys.to_vec()).await } else { None };
+        match at_hand {
+            Some(records) => Ok(records),
+            None => self.read(op, partition, keys).await,
+        }
+    }
+
     /// One record; none where there is none.
     pub(super) async fn read_one<T: Kept>(
         &self,

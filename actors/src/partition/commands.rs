@@ -355,6 +355,16 @@ impl State {
         }
     }
 
+    /// Records as they are durable; none unless all are at hand, no change of
+    /// them is under way, and this node certainly owns the partition.
+    pub(super) fn recall(&self, keys: &[RecordKey]) -> Option<Vec<Option<Record>>> {
+        let certain = self.recovered && !self.lost && self.node_lease.holds();
+        if !certain || self.hot.staged_in(keys) > self.durable {
+            return None;
+        }
+        keys.iter().map(|key| self.hot.find(key)).collect()
+    }
+
     /// Tells when an execution has ended; at once if it has.
     pub(super) fn watch(&mut self, id: Uuid, port: oneshot::Sender<EngineResult<PublicState>>) {
         let key = RecordKey::Execution(id);

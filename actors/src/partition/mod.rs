@@ -29,7 +29,7 @@ use leasehold_core::capability::CapabilitySet;
 use leasehold_core::command::{Command, Reply};
 use leasehold_core::error::EngineError;
 use leasehold_core::ids::{LaneId, NodeId, RequestId, WorkerId, WorkerInstanceId};
-use leasehold_core::record::{BlobKey, Execution, Holder, RecordKey};
+use leasehold_core::record::{BlobKey, Execution, Holder, Record, RecordKey};
 use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -145,6 +145,8 @@ pub enum PartitionMsg {
     Tick,
     /// The next turn of what flows have left to do.
     Advance,
+    /// Records as they are durable, where all of them are at hand.
+    Recall(Vec<RecordKey>, oneshot::Sender<Option<Vec<Option<Record>>>>),
     /// Until when a lease is promised.
     LeaseExpiresAt(Uuid, oneshot::Sender<Option<TimestampMs>>),
     /// Which executions a request has claimed and still holds.

@@ -202,6 +202,8 @@ impl State {
             PartitionMsg::Gathered { .. } => {}
             PartitionMsg::Tick => self.tick(),
             PartitionMsg::Advance => self.flows.turn_came(),
+            // Whoever asked may have gone.
+            PartitionMsg::Recall(keys, port) => port.send(self.recall(&keys)).unwrap_or_default(),
             PartitionMsg::LeaseExpiresAt(id, port) => {
                 let promised = if self.recovered { self.leases.promised_until(id) } else { None };
                 // Whoever asked may have gone.

@@ -3,7 +3,7 @@
 
 use crate::fixture::{Fixture, settle};
 use leasehold_backend::{Backend, PAGE_MAX};
-use leasehold_contract::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, Flows, Leases};
+use leasehold_contract::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, Flows, Leases, Work};
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::command::flow::{CancelFlow, CancelWait};
 use leasehold_core::event::Fact;
@@ -14,19 +14,31 @@ use leasehold_core::state::PublicState;
 use leasehold_memory::{CommitFault, CrashPoint};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A flow of so many nodes, of which each but the first waits for the first.
-fn fan(fixture: &Fixture, leaves: usize) -> FlowSpec {
+/// Which way the dependencies of a flow point.
+#[derive(Clone, Copy)]
+enum Fan {
+    /// Each node but the first waits for the first.
+    Out,
+    /// The first waits for all others.
+    In,
+}
+
+/// A flow of one node and so many leaves.
+fn fan(fixture: &Fixture, fan: Fan, leaves: usize) -> FlowSpec {
     let flow_id = FlowId::from_uuid(fixture.entropy.uuid());
     let config = PartitionConfig { num_flow_partitions: 1, ..PartitionConfig::default() };
     let node = |number: usize| {
         let id = ExecutionId::deterministic_for_flow(flow_id, &config, fixture.entropy.uuid());
         FlowNodeSpec { name: number.to_string(), execution: fixture.create_args(id), policy: None }
     };
-    let edge = |number: usize| FlowEdgeSpec {
-        edge_id: EdgeId::from_uuid(fixture.entropy.uuid()),
-        upstream: "0".to_owned(),
-        downstream: number.to_string(),
-        data_passing_ref: None,
+    let edge = |number: usize| {
+        let (first, leaf) = ("0".to_owned(), number.to_string());
+        let (upstream, downstream) = match fan {
+            Fan::Out => (first, leaf),
+            Fan::In => (leaf, first),
+        };
+        let edge_id = EdgeId::from_uuid(fixture.entropy.uuid());
+        FlowEdgeSpec { edge_id, upstream, downstream, data_passing_ref: None }
     };
     FlowSpec {
         flow_id,
@@ -70,7 +82,7 @@ async fn a_cascade_over_ten_thousand_members_survives_a_crash_at_each_of_its_par
     const LEAVES: usize = 9_999;
     // No step waits in the slot for another, so that each is a commit.
     let mut fixture = Fixture::with(|options| options.commit_rows = 1).await;
-    let spec = fan(&fixture, LEAVES);
+    let spec = fan(&fixture, Fan::Out, LEAVES);
     let flow_id = spec.flow_id;
     fixture.engine.submit_flow(spec).await.unwrap();
     let root = fixture.claim().await;
@@ -101,7 +113,7 @@ async fn a_cascade_over_ten_thousand_members_survives_a_crash_at_each_of_its_par
 #[tokio::test]
 async fn a_cancellation_that_needs_more_records_than_the_cache_holds_goes_through() {
     let fixture = Fixture::with(|options| options.cache_bytes = 0).await;
-    let spec = fan(&fixture, 1500);
+    let spec = fan(&fixture, Fan::Out, 1500);
     let flow_id = spec.flow_id;
     fixture.engine.submit_flow(spec).await.unwrap();
     let cancel = CancelFlow {
@@ -113,4 +125,42 @@ async fn a_cancellation_that_needs_more_records_than_the_cache_holds_goes_throug
     settle().await;
     assert_eq!(states(&fixture).await, [(PublicState::Cancelled, 1501)].into());
     assert_eq!(completed(&fixture).await.len(), 1501);
+}
+
+#[tokio::test]
+async fn a_join_is_claimed_by_the_commit_that_carries_the_last_of_a_hundred_completions() {
+    const LEAVES: u32 = 100;
+    let fixture = Fixture::new().await;
+    let spec = fan(&fixture, Fan::In, LEAVES as usize);
+    let join = spec.nodes[0].execution.execution_id;
+    fixture.engine.submit_flow(spec).await.unwrap();
+    let mut held = Vec::new();
+    while held.len() < LEAVES as usize {
+        held.extend(fixture.engine.poll_tasks(fixture.poll(LEAVES, 1000)).await.unwrap());
+    }
+    let (engine, poll) = (fixture.engine.clone(), fixture.poll(1, 60_000));
+    let polled = tokio::spawn(async move { engine.poll_tasks(poll).await });
+    settle().await;
+    for _ in 0..3 {
+        fixture.plan.next_commit(CommitFault::DelayBefore(1000));
+    }
+    let completing: Vec<_> = held
+        .iter()
+        .map(|task| {
+            let (engine, handle) = (fixture.engine.clone(), task.claimed.handle(fixture.backend.tag()));
+            tokio::spawn(async move { engine.complete(&handle, None).await })
+        })
+        .collect();
+    // The first to arrive are on their way to the store; the others gather
+    // behind them, and with them the claim of the join.
+    settle().await;
+    fixture.pass(1).await;
+    assert!(!polled.is_finished());
+    fixture.pass(1).await;
+    let tasks = polled.await.unwrap().unwrap();
+    assert_eq!(tasks.iter().map(|task| task.claimed.execution_id).collect::<Vec<_>>(), [join]);
+    for completion in completing {
+        completion.await.unwrap().unwrap();
+    }
+    assert_eq!(fixture.plan.injected().get("commit_delay_before"), Some(&2));
 }

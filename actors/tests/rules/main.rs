@@ -8,4 +8,5 @@ mod leases;
 mod parts;
 mod recovery;
 mod room;
+mod waits;
 mod work;

@@ -1,4 +1,5 @@
-//! What is shown of suspensions, from the store directly.
+//! What is shown of suspensions: what a worker asks for when it goes on comes
+//! from the owner's memory where it is there, the lists from the store.
 
 use super::super::records::{named, typed};
 use super::super::{EngineHandle, paging};
@@ -28,9 +29,7 @@ impl EngineHandle {
         if partition >= self.partition_count() {
             return Ok(Vec::new());
         }
-        let Some(waits) = self.read_wait::<Waits>(OP, partition, WaitKey::Waits(execution.uuid())).await? else {
-            return Ok(Vec::new());
-        };
+        let Some(waits) = self.waits(OP, execution).await? else { return Ok(Vec::new()) };
         self.signals(OP, partition, &observed_signals(&waits, held.attempt_index)).await
     }
 
@@ -40,7 +39,7 @@ impl EngineHandle {
         if partition >= self.partition_count() {
             return Ok(None);
         }
-        let waits = self.read_wait::<Waits>(OP, partition, WaitKey::Waits(execution_id.uuid())).await?;
+        let waits = self.waits(OP, execution_id).await?;
         let Some(suspension) = waits.as_ref().and_then(|waits| waits.current.as_ref()) else { return Ok(None) };
         let keys = suspension.observed();
         let signals = self.signals(OP, partition, &keys).await?;
@@ -66,18 +65,32 @@ impl EngineHandle {
         }))
     }
 
+    /// What an execution waits for, as its worker sees it.
+    async fn waits(&self, op: &'static str, execution_id: ExecutionId) -> EngineResult<Option<Arc<Waits>>> {
+        let key = RecordKey::from(WaitKey::Waits(execution_id.uuid()));
+        let record = self.read_near(op, execution_id.partition(), std::slice::from_ref(&key)).await?.pop().flatten();
+        typed(&key, record)
+    }
+
     /// Signals with what they carry, in the order of their keys.
     async fn signals(&self, op: &'static str, partition: u16, keys: &[SignalKey]) -> EngineResult<Vec<ResumeSignal>> {
         let mut signals = Vec::with_capacity(keys.len());
         for keys in keys.chunks(SIGNALS_AT_ONCE) {
-            let pairs = keys.iter().flat_map(|key| [WaitKey::Signal(*key), WaitKey::SignalBytes(*key)]);
-            let pairs: Vec<RecordKey> = pairs.map(Into::into).collect();
-            let records = self.read(op, partition, &pairs).await?;
-            let mut records = pairs.iter().zip(records);
-            while let (Some((key, signal)), Some((bytes_key, bytes))) = (records.next(), records.next()) {
-                let signal = named::<Signal>(key, signal)?;
-                let bytes = typed::<SignalBytes>(bytes_key, bytes)?;
-                signals.push(resume_signal(&signal, bytes.as_deref())?);
+            let keys: Vec<RecordKey> = keys.iter().map(|key| WaitKey::Signal(*key).into()).collect();
+            let records = self.read_near(op, partition, &keys).await?;
+            let found: Vec<Arc<Signal>> =
+                keys.iter().zip(records).map(|(key, record)| named(key, record)).collect::<Result<_, _>>()?;
+            let is_stored = |signal: &&Arc<Signal>| matches!(signal.payload, Some(SignalPayload::Stored(_)));
+            let keys: Vec<RecordKey> =
+                found.iter().filter(is_stored).map(|signal| WaitKey::SignalBytes(signal.key).into()).collect();
+            let records = self.read_near(op, partition, &keys).await?;
+            let mut stored = keys.iter().zip(records);
+            for signal in &found {
+                let bytes = match is_stored(&signal).then(|| stored.next()).flatten() {
+                    Some((key, record)) => typed::<SignalBytes>(key, record)?,
+                    None => None,
+                };
+                signals.push(resume_signal(signal, bytes.as_deref())?);
             }
         }
         Ok(signals)
