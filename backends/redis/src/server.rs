@@ -111,8 +111,10 @@ impl Server {
                 "Set `maxmemory-policy noeviction`, in the server's configuration file too",
             ));
         }
-        if durability == Durability::Fsynced {
-            obstacles.extend(self.fsync_obstacle());
+        match durability {
+            Durability::Acknowledged => {}
+            Durability::Fsynced => obstacles.extend(self.fsync_obstacle()),
+            Durability::Replicated(wanted) => obstacles.extend(self.replica_obstacle(wanted)),
         }
         obstacles
     }
@@ -125,6 +127,17 @@ impl Server {
     /// Whether it has no memory left for anything that grows.
     pub fn is_full(&self) -> bool {
         !memory::has_room(self.used_bytes, self.max_bytes)
+    }
+
+    /// No commit would ever be confirmed.
+    fn replica_obstacle(&self, wanted: u32) -> Option<Obstacle> {
+        let Self { address, replicas, .. } = self;
+        (*replicas < wanted).then(|| {
+            Obstacle::new(
+                format!("The durability class `replicated` waits for {wanted} replicas, and {address} has {replicas}"),
+                "Attach replicas, lower `store.redis.replicas`, or choose another class",
+            )
+        })
     }
 
     fn fsync_obstacle(&self) -> Option<Obstacle> {
@@ -271,12 +284,14 @@ mod tests {
         let evicting = Server { policy: "allkeys-lru".to_owned(), ..good.clone() };
         let bare = Server { aof: false, ..good.clone() };
         let lazy = Server { appendfsync: Some("no".to_owned()), ..server("redis_version:7.2.0") };
+        let followed = Server { replicas: 1, ..bare.clone() };
         for (server, durability, told) in [
             (&evicting, Durability::Acknowledged, "allkeys-lru"),
             (&server("redis_version:7.0.15\r\nrole:slave"), Durability::Acknowledged, "replica"),
             (&bare, Durability::Fsynced, "no append-only file"),
             (&good, Durability::Fsynced, "appendfsync is everysec"),
             (&lazy, Durability::Fsynced, "never syncs"),
+            (&followed, Durability::Replicated(2), "2 replicas, and a:1 has 1"),
         ] {
             let obstacle = server.obstacle(durability).unwrap();
             assert!(obstacle.what.contains(told), "{obstacle}");
@@ -285,7 +300,7 @@ mod tests {
         let silent = Server { appendfsync: None, ..server("redis_version:7.2.0") };
         for (server, durability) in [
             (&good, Durability::Acknowledged),
-            (&bare, Durability::Replicated(1)),
+            (&followed, Durability::Replicated(1)),
             (&always, Durability::Fsynced),
             (&silent, Durability::Fsynced),
             (&lazy, Durability::Acknowledged),

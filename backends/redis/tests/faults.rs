@@ -338,3 +338,45 @@ async fn a_primary_that_dies_is_replaced_and_what_a_replica_had_is_there() {
     let claims = ids.iter().map(|id| engine.claim(*id)).collect();
     engine.commit(claims).await;
 }
+
+async fn a_replica_that_goes_leaves_the_outcome_unknown(flavour: Flavour) {
+    let (primary, mut replica) = (server(flavour, &[("repl-diskless-sync-delay", "0")]), server(flavour, &[]));
+    replica.command(&["REPLICAOF", "127.0.0.1", &primary.port().to_string()]).unwrap();
+    let followed = || Ok::<_, ServiceError>((primary.info("connected_slaves")?.as_deref() == Some("1")).then_some(()));
+    wait_for(Duration::from_secs(30), followed).unwrap().expect("no replica followed");
+    let mut replicated = options(&primary);
+    replicated.durability = Durability::Replicated(1);
+    replicated.durability_timeout = Duration::from_secs(10);
+    // The first of its commits also waits until the replica has everything.
+    let mut engine = engine_with(replicated.clone(), 1, &[1]).await;
+    engine.created([1]).await;
+
+    replicated.durability_timeout = Duration::from_millis(50);
+    let hasty = open(replicated, &engine.clock).await.unwrap();
+    hasty.prepare(&PartitionConfig::default()).await.unwrap();
+    replica.kill().unwrap();
+    let id = engine.id(1);
+    let changes = vec![engine.create(id)];
+    let batch = engine.batch(changes);
+    let error = hasty.commit(&batch).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unknown { .. }), "{error:?}");
+    // The takeover must not promise what the commit did not.
+    let taken = hasty.take_partitions(engine.node, 3, &[1], 0).await;
+    assert!(matches!(taken, Err(StoreError::Unknown { .. })), "{taken:?}");
+
+    let store = open(options(&primary), &engine.clock).await.unwrap();
+    store.prepare(&PartitionConfig::default()).await.unwrap();
+    engine.store = std::sync::Arc::new(store);
+    engine.take(&[1]).await;
+    assert_eq!(engine.store.landed(&batch).await.unwrap(), [true]);
+}
+
+#[tokio::test]
+async fn a_replica_that_goes_leaves_the_outcome_unknown_on_redis() {
+    a_replica_that_goes_leaves_the_outcome_unknown(Flavour::Redis).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_goes_leaves_the_outcome_unknown_on_valkey() {
+    a_replica_that_goes_leaves_the_outcome_unknown(Flavour::Valkey).await;
+}

@@ -10,7 +10,6 @@ use leasehold_core::partition::PartitionConfig;
 use leasehold_core::record::RecordKey;
 use leasehold_redis::{Durability, RedisBackend, RedisOptions};
 use std::sync::Arc;
-use std::time::Duration;
 use support::{Raw, Server, engine, open, options};
 
 fn clock() -> Arc<ManualClock> {
@@ -140,24 +139,13 @@ async fn the_server_s_clock_counts_where_none_is_given(server: Server) {
     assert!(!store.bury_node(node, false).await.unwrap());
 }
 
-async fn too_few_replicas_leave_the_outcome_unknown(server: Server) {
+async fn too_few_replicas_are_refused_at_the_start(server: Server) {
     let mut options = options(server);
-    options.durability_timeout = Duration::from_millis(50);
-    let mut engine = support::engine_with(options.clone(), 1, &[1]).await;
-    // A second look at the same store, with more replicas than anybody has.
     options.durability = Durability::Replicated(9);
-    let strict = open(options, &engine.clock).await.unwrap();
-    strict.prepare(&PartitionConfig::default()).await.unwrap();
-    let id = engine.id(1);
-    let changes = vec![engine.create(id)];
-    let batch = engine.batch(changes);
-    let error = strict.commit(&batch).await.unwrap_err();
-    assert!(matches!(error, StoreError::Unknown { .. }), "{error:?}");
-    // The takeover must not promise what the commit did not.
-    let taken = strict.take_partitions(engine.node, 3, &[1], 0).await;
-    assert!(matches!(taken, Err(StoreError::Unknown { .. })), "{taken:?}");
-    engine.take(&[1]).await;
-    assert_eq!(engine.store.landed(&batch).await.unwrap(), [true]);
+    let store = RedisBackend::open(options).await.unwrap();
+    let error = store.prepare(&PartitionConfig::default()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    assert!(error.to_string().contains("`replicated` waits for 9 replicas"), "{error}");
 }
 
 #[tokio::test]
@@ -183,5 +171,5 @@ servers::on_every_server!(
     a_wrong_password_is_refused_and_not_shown,
     functions_that_were_flushed_are_loaded_again_and_no_call_is_lost,
     the_server_s_clock_counts_where_none_is_given,
-    too_few_replicas_leave_the_outcome_unknown,
+    too_few_replicas_are_refused_at_the_start,
 );

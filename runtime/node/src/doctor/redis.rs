@@ -32,14 +32,6 @@ fn of_server(server: &Server, durability: Durability) -> Vec<Finding> {
     }
     findings.push(memory(server));
     findings.push(persistence(server, durability));
-    if let Durability::Replicated(wanted) = durability
-        && *replicas < wanted
-    {
-        let detail = format!(
-            "{address} has {replicas} replicas, and the durability class waits for {wanted}: no commit is ever confirmed"
-        );
-        findings.push(Finding::failure("replicas", detail, "add replicas, or lower store.redis.replicas"));
-    }
     findings
 }
 

@@ -222,7 +222,7 @@ async fn the_doctor_tells_how_a_server_stands_and_alters_nothing() {
         assert_eq!((keys.len(), dump(&server)), (16, before));
 
         let replicated = store.with("STORE__REDIS__DURABILITY", "replicated");
-        assert_found(&replicated.diagnosis("replicas", &[]).await, "failure", "has 0 replicas");
+        assert_found(&replicated.diagnosis("server", &[]).await, "failure", "waits for 1 replicas");
         server.command(&["CONFIG", "SET", "maxmemory", "1"]).unwrap();
         assert_found(&store.diagnosis("memory", &[]).await, "failure", "creates are refused");
         server.command(&["CONFIG", "SET", "maxmemory", "0"]).unwrap();
