@@ -9,6 +9,7 @@ pub mod list_pending_waitpoints;
 pub mod list_suspended;
 pub mod list_waitpoint_hmac_kids;
 pub mod observe_signals;
+pub mod read_suspension;
 pub mod read_waitpoint_token;
 pub mod resume_execution;
 pub mod rotate_waitpoint_hmac_secret_all;
@@ -175,6 +176,15 @@ macro_rules! cases {
                     another_attempt_sees_nothing_of_it
                     more_signals_than_are_read_at_once_are_all_shown
                     an_unknown_execution_has_received_nothing
+                }
+                read_suspension {
+                    an_execution_that_was_never_suspended_has_none
+                    an_unknown_execution_has_none
+                    an_open_one_is_shown_as_it_was_asked_for
+                    what_resumed_it_is_shown_with_where_it_came_to
+                    a_closed_one_says_which_door_closed_it
+                    the_next_suspension_takes_its_place
+                    it_outlives_the_attempt_and_tells_which_one_it_was
                 }
                 read_waitpoint_token {
                     it_is_what_the_worker_was_given
