@@ -88,7 +88,11 @@ impl Refusal {
     fn text(&self) -> String {
         let error = self.error();
         let message = self.envelope["message"].as_str().unwrap_or_default();
-        let mut text = match (error.is_empty(), message.is_empty() || message.starts_with(error)) {
+        // The first word may be a code with a detail, which the message has in
+        // more words.
+        let in_full = |(code, detail)| message.starts_with(code) && message.ends_with(detail);
+        let says_all = message.starts_with(error) || error.split_once(": ").is_some_and(in_full);
+        let mut text = match (error.is_empty(), message.is_empty() || says_all) {
             (true, _) => format!("the server answered {}", self.status),
             (false, true) => if message.is_empty() { error } else { message }.to_owned(),
             (false, false) => format!("{error}: {message}"),
@@ -324,6 +328,10 @@ mod tests {
             (json!({"error": "a", "message": "a: why"}), "a: why"),
             (json!({"error": "state_conflict", "message": "x: why"}), "state_conflict: x: why"),
             (json!({"error": "payload_too_large", "limit_bytes": 7}), "payload_too_large: the body may have 7 bytes"),
+            (
+                json!({"error": "invalid_input: too many", "message": "invalid_input: an argument was refused: too many"}),
+                "invalid_input: an argument was refused: too many",
+            ),
             (json!(null), "the server answered 409 Conflict"),
         ] {
             assert_eq!(Refusal { status: StatusCode::CONFLICT, envelope }.to_string(), text);
