@@ -7,6 +7,7 @@
 
 mod claims;
 mod commands;
+mod ending;
 mod flows;
 mod hot;
 mod leases;

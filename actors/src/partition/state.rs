@@ -4,10 +4,10 @@
 use super::flows::FlowsLeft;
 use super::hot::Hot;
 use super::leases::LeaseTable;
-use super::release::{self, Release, Waiting, answer};
+use super::release::{Release, Waiting};
 use super::window::Window;
 use super::{ClaimRequest, ClaimSink, Listener, PartitionArgs, PartitionMsg, Submit};
-use crate::committer::{Client, CommitterHandle, Settled};
+use crate::committer::{Client, CommitterHandle};
 use crate::dispatcher::DispatcherHandle;
 use crate::env::Env;
 use crate::events::EventHub;
@@ -17,7 +17,6 @@ use leasehold_backend::ReadyGroup;
 use leasehold_contract::EngineResult;
 use leasehold_core::command::{Command, Reply};
 use leasehold_core::decision::ChangeSet;
-use leasehold_core::error::EngineError;
 use leasehold_core::ids::{NodeId, RequestId};
 use leasehold_core::index::{next_due, stored_due};
 use leasehold_core::record::{BlobKey, Execution, Record, RecordKey};
@@ -343,101 +342,6 @@ impl State {
         } else {
             self.claimed_due.remove(&key);
         }
-    }
-
-    /// A commit has ended.
-    fn settled(&mut self, commit: u64, settled: Settled, life: u64) {
-        if life != self.life || self.lost {
-            return;
-        }
-        match settled {
-            Settled::Durable | Settled::Recovered { .. } => self.became_durable(commit),
-            Settled::Failed { error, epoch, blame } => {
-                tracing::warn!(partition = self.partition, commit, %error, "a commit failed; reloading");
-                let waiting = self.waiting.take_all();
-                let verdict = release::judge(waiting, &error, blame);
-                self.restart(epoch);
-                self.retry_together(verdict.together);
-                self.retry_alone(verdict.alone);
-            }
-            Settled::Lost => {
-                tracing::warn!(partition = self.partition, "the partition has another owner");
-                self.lose();
-            }
-        }
-    }
-
-    fn became_durable(&mut self, commit: u64) {
-        self.durable = commit;
-        for window in self.ready.values_mut() {
-            window.durable(commit);
-        }
-        self.due.durable(commit);
-        for release in self.waiting.take_until(commit) {
-            match release {
-                Release::Answer { submit, outcome } => answer(*submit, outcome),
-                Release::Tasks { sink, tasks, request } => self.deliver(sink, tasks, &request),
-                Release::Event(event) => self.events.publish(event),
-                Release::Ended(id, state) => self.ended(id, state),
-            }
-        }
-        if self.walks == 0 {
-            self.hot.evict(commit);
-        }
-        if matches!(self.alone_now, Alone::Committing(alone) if alone <= commit) {
-            self.alone_now = Alone::Nobody;
-        }
-    }
-
-    fn ended(&mut self, id: Uuid, state: PublicState) {
-        for port in self.watchers.remove(&id).unwrap_or_default() {
-            drop(port.send(Ok(state)));
-        }
-        self.hot.forget(id, self.durable);
-    }
-
-    /// Gives the partition up.
-    pub(super) fn lose(&mut self) {
-        self.lost = true;
-        self.slot.poison();
-        self.fail_everything();
-    }
-
-    fn fail_everything(&mut self) {
-        let error = EngineError::PartitionUnavailable { partition: self.partition, retry_after_ms: 100 };
-        for release in self.waiting.take_all() {
-            // What was staged and not yet told may or may not have landed.
-            release.fail(&EngineError::OutcomeUnknown { op: "commit" });
-        }
-        for submit in std::mem::take(&mut self.alone) {
-            answer(submit, Err(error.clone()));
-        }
-        for parked in std::mem::take(&mut self.parked) {
-            match parked {
-                Parked::Command(submit) => answer(*submit, Err(error.clone())),
-                Parked::Claim(_, sink, _) => {
-                    sink(Err(error.clone()));
-                }
-                Parked::Watch(_, port) => drop(port.send(Err(error.clone()))),
-                // Whose port is dropped is told that the partition has gone.
-                Parked::Due(_) | Parked::Own(_) | Parked::ClaimedBefore(..) => {}
-            }
-        }
-        for (_, ports) in std::mem::take(&mut self.watchers) {
-            for port in ports {
-                drop(port.send(Err(error.clone())));
-            }
-        }
-    }
-
-    /// The actor stops.
-    pub(super) fn end(&mut self) {
-        self.slot.poison();
-        self.fail_everything();
-        if let Some((_, alarm)) = self.alarm.take() {
-            alarm.abort();
-        }
-        self.dispatcher.gone(self.partition);
     }
 }
 

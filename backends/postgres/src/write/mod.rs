@@ -19,6 +19,7 @@ mod head;
 mod landed;
 mod rows;
 mod sections;
+mod values;
 
 pub(crate) use landed::landed;
 pub(crate) use rows::number;
