@@ -168,9 +168,11 @@ CREATE TABLE events (
 -- a long one, since an index entry has a greatest size. The server keeps the
 -- plan of a function in this language; one in SQL that cannot be inlined (its
 -- body is not immutable by the server's rules) is parsed by every statement.
-CREATE FUNCTION group_key(requirements text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE WHEN length($1) <= 500 THEN $1
-        ELSE left($1, 400) || ' ' || encode(sha256(convert_to($1, 'UTF8')), 'hex') END
+CREATE FUNCTION group_key(requirements text) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN CASE WHEN length($1) <= 500 THEN $1
+        ELSE left($1, 400) || ' ' || encode(sha256(convert_to($1, 'UTF8')), 'hex') END;
+END
 $$;
 
 -- Make the statement of a commit fail, so that nothing of it becomes durable:
