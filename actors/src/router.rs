@@ -10,8 +10,7 @@ use leasehold_contract::{EngineResult, Task};
 use leasehold_core::command::{Command, Operation, Reply};
 use leasehold_core::error::{BugKind, EngineError};
 use leasehold_core::ids::{ExecutionId, RequestId};
-use leasehold_core::record::{Record, RecordKey};
-use leasehold_core::state::PublicState;
+use leasehold_core::record::{Execution, Record, RecordKey};
 use leasehold_core::time::TimestampMs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -238,12 +237,12 @@ impl Router {
         Ok(ids.into_iter().map(|id| ExecutionId::from_parts(partition, id)).collect())
     }
 
-    /// Waits until an execution has ended.
+    /// Waits until an execution has ended; the execution as it ended.
     ///
     /// # Errors
     ///
     /// `execution_not_found`, `partition_unavailable`.
-    pub async fn watch(&self, id: ExecutionId) -> EngineResult<PublicState> {
+    pub async fn watch(&self, id: ExecutionId) -> EngineResult<Arc<Execution>> {
         let handle = self.handle(id.partition())?;
         let (port, reply) = oneshot::channel();
         handle.send(PartitionMsg::Watch(id.uuid(), port))?;

@@ -12,7 +12,8 @@ use leasehold_contract::EngineResult;
 use leasehold_core::command::{Admit, AdmitOutcome, Command};
 use leasehold_core::error::{EngineError, Entity};
 use leasehold_core::ids::ExecutionId;
-use leasehold_core::state::PublicState;
+use leasehold_core::record::Execution;
+use std::sync::Arc;
 
 impl EngineHandle {
     /// Whether a command that does not find its execution may be too early.
@@ -40,8 +41,8 @@ impl EngineHandle {
         Ok(())
     }
 
-    /// Waits until an execution has ended.
-    pub(super) async fn watch(&self, id: ExecutionId) -> EngineResult<PublicState> {
+    /// Waits until an execution has ended; the execution as it ended.
+    pub(super) async fn watch(&self, id: ExecutionId) -> EngineResult<Arc<Execution>> {
         match self.router.watch(id).await {
             Err(EngineError::NotFound { entity: Entity::Execution }) if self.env.outside_writers => {
                 self.take_in("wait_terminal", id).await?;

@@ -5,13 +5,15 @@ use crate::delivery::PollInbox;
 use crate::dispatcher::WorkerSpec;
 use crate::partition;
 use async_trait::async_trait;
-use leasehold_contract::{CREDITS_MAX, EngineResult, POLL_WAIT_MAX, PollTasks, Task, Work};
+use bytes::Bytes;
+use leasehold_contract::{CREDITS_MAX, EngineResult, POLL_WAIT_MAX, PollTasks, Reads, Task, Work};
 use leasehold_core::command::ClaimedExecution;
 use leasehold_core::error::EngineError;
 use leasehold_core::handle::HandleKind;
 use leasehold_core::ids::{ExecutionId, RequestId, WorkerInstanceId};
-use leasehold_core::record::{BlobKey, BlobKind, Execution, Holder};
+use leasehold_core::record::{BlobKey, BlobKind, Execution, Holder, ResultRef};
 use leasehold_core::state::{AttemptType, PublicState};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -89,19 +91,45 @@ impl Work for EngineHandle {
     }
 
     async fn wait_terminal(&self, execution_id: ExecutionId, max_wait: Duration) -> EngineResult<Option<PublicState>> {
-        tokio::select! {
-            biased;
-            state = self.watch(execution_id) => state.map(Some),
-            () = self.env.clock.sleep(max_wait) => {
-                // Whoever does not wait is told of an end all the same.
-                let execution = self.get("wait_terminal", execution_id).await?;
-                Ok(execution.vector().is_terminal().then(|| execution.vector().public_state()))
-            }
-        }
+        let ended = self.wait_ended(execution_id, max_wait).await?;
+        Ok(ended.map(|execution| execution.vector().public_state()))
     }
 }
 
 impl EngineHandle {
+    /// [`Work::wait_terminal`] with the result: a small one has come with the
+    /// end, and needs no read of its own.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Work::wait_terminal`] and [`Reads::get_execution_result`].
+    pub async fn wait_outcome(
+        &self,
+        execution_id: ExecutionId,
+        max_wait: Duration,
+    ) -> EngineResult<Option<(PublicState, Option<Bytes>)>> {
+        let Some(execution) = self.wait_ended(execution_id, max_wait).await? else { return Ok(None) };
+        let result = match execution.result.as_ref() {
+            None => None,
+            Some(ResultRef::Inline(bytes)) => Some(Bytes::copy_from_slice(bytes)),
+            Some(ResultRef::Stored(_)) => self.get_execution_result(execution_id).await?,
+        };
+        Ok(Some((execution.vector().public_state(), result)))
+    }
+
+    /// An execution as it ended; none when it has not within this time.
+    async fn wait_ended(&self, execution_id: ExecutionId, max_wait: Duration) -> EngineResult<Option<Arc<Execution>>> {
+        tokio::select! {
+            biased;
+            ended = self.watch(execution_id) => ended.map(Some),
+            () = self.env.clock.sleep(max_wait) => {
+                // Whoever does not wait is told of an end all the same.
+                let execution = self.get("wait_terminal", execution_id).await?;
+                Ok(execution.vector().is_terminal().then_some(execution))
+            }
+        }
+    }
+
     /// Tasks that an earlier delivery of the same request has claimed and
     /// that are still leased.
     pub(super) async fn claimed_before(

@@ -3,7 +3,7 @@
 use super::leases::MemoryRenewal;
 use super::release::{Release, answer};
 use super::state::{Alone, Parked, State, Tried};
-use super::{PartitionMsg, Submit};
+use super::{PartitionMsg, Submit, Watcher};
 use crate::engine::store_error;
 use leasehold_backend::{Loaded, StoreResult};
 use leasehold_contract::EngineResult;
@@ -11,12 +11,11 @@ use leasehold_core::command::{self, Command, Operation, Renewed, Reply, Subject,
 use leasehold_core::decision::{Context, Decision};
 use leasehold_core::error::{BugKind, EngineError};
 use leasehold_core::record::{BlobKey, Record, RecordKey, WaitKey};
-use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use leasehold_core::view::{Need, Source};
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use tokio::sync::oneshot;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Records and blobs asked for in one load; more go out with the next ones.
@@ -366,7 +365,7 @@ impl State {
     }
 
     /// Tells when an execution has ended; at once if it has.
-    pub(super) fn watch(&mut self, id: Uuid, port: oneshot::Sender<EngineResult<PublicState>>) {
+    pub(super) fn watch(&mut self, id: Uuid, port: Watcher) {
         let key = RecordKey::Execution(id);
         if !self.recovered || self.want(std::slice::from_ref(&key)) {
             self.parked.push_back(Parked::Watch(id, port));
@@ -376,7 +375,7 @@ impl State {
         match self.hot.find(&key).flatten().as_ref().and_then(Record::as_execution) {
             None => drop(port.send(Err(EngineError::execution_not_found()))),
             Some(execution) if execution.vector().is_terminal() && staged_in <= self.durable => {
-                drop(port.send(Ok(execution.vector().public_state())));
+                drop(port.send(Ok(Arc::clone(execution))));
             }
             Some(_) => {
                 let ports = self.watchers.entry(id).or_default();

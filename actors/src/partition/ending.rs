@@ -5,8 +5,8 @@ use super::release::{self, Release, answer};
 use super::state::{Alone, Parked, State};
 use crate::committer::Settled;
 use leasehold_core::error::EngineError;
-use leasehold_core::state::PublicState;
-use uuid::Uuid;
+use leasehold_core::record::Execution;
+use std::sync::Arc;
 
 impl State {
     /// A commit has ended.
@@ -42,7 +42,7 @@ impl State {
                 Release::Answer { submit, outcome } => answer(*submit, outcome),
                 Release::Tasks { sink, tasks, request } => self.deliver(sink, tasks, &request),
                 Release::Event(event) => self.events.publish(event),
-                Release::Ended(id, state) => self.ended(id, state),
+                Release::Ended(execution) => self.ended(&execution),
             }
         }
         if self.walks == 0 {
@@ -53,9 +53,10 @@ impl State {
         }
     }
 
-    fn ended(&mut self, id: Uuid, state: PublicState) {
+    fn ended(&mut self, execution: &Arc<Execution>) {
+        let id = execution.id.uuid();
         for port in self.watchers.remove(&id).unwrap_or_default() {
-            drop(port.send(Ok(state)));
+            drop(port.send(Ok(Arc::clone(execution))));
         }
         self.hot.forget(id, self.durable);
     }

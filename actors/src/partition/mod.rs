@@ -31,7 +31,6 @@ use leasehold_core::command::{Command, Reply};
 use leasehold_core::error::EngineError;
 use leasehold_core::ids::{LaneId, NodeId, RequestId, WorkerId, WorkerInstanceId};
 use leasehold_core::record::{BlobKey, Execution, Holder, Record, RecordKey};
-use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use state::State;
@@ -80,6 +79,9 @@ pub struct ClaimRequest {
 /// Takes the tasks of a claim once they are durable; gives back what could
 /// not be delivered.
 pub type ClaimSink = Box<dyn FnOnce(EngineResult<Vec<Task>>) -> Vec<Task> + Send>;
+
+/// Is told of an execution as it ended.
+pub type Watcher = oneshot::Sender<EngineResult<Arc<Execution>>>;
 
 /// What a partition actor is told.
 pub enum PartitionMsg {
@@ -153,7 +155,7 @@ pub enum PartitionMsg {
     /// Which executions a request has claimed and still holds.
     ClaimedBefore(RequestId, oneshot::Sender<Vec<Uuid>>),
     /// Tell when an execution has ended.
-    Watch(Uuid, oneshot::Sender<EngineResult<PublicState>>),
+    Watch(Uuid, Watcher),
     /// Say again what is ready, in full.
     Advertise,
     /// Panic inside the actor, so that a test sees it recover.

@@ -8,10 +8,9 @@ use leasehold_contract::{EngineResult, Task};
 use leasehold_core::command::Reply;
 use leasehold_core::error::EngineError;
 use leasehold_core::event::Event;
-use leasehold_core::state::PublicState;
+use leasehold_core::record::Execution;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// Something that waits.
 pub enum Release {
@@ -34,7 +33,7 @@ pub enum Release {
     /// Something happened.
     Event(Arc<Event>),
     /// An execution ended.
-    Ended(Uuid, PublicState),
+    Ended(Arc<Execution>),
 }
 
 impl Release {

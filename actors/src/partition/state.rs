@@ -6,7 +6,7 @@ use super::hot::Hot;
 use super::leases::LeaseTable;
 use super::release::{Release, Waiting};
 use super::window::Window;
-use super::{ClaimRequest, ClaimSink, Listener, PartitionArgs, PartitionMsg, Submit};
+use super::{ClaimRequest, ClaimSink, Listener, PartitionArgs, PartitionMsg, Submit, Watcher};
 use crate::committer::{Client, CommitterHandle};
 use crate::dispatcher::DispatcherHandle;
 use crate::env::Env;
@@ -20,7 +20,6 @@ use leasehold_core::decision::ChangeSet;
 use leasehold_core::ids::{NodeId, RequestId};
 use leasehold_core::index::{next_due, stored_due};
 use leasehold_core::record::{BlobKey, Execution, Record, RecordKey};
-use leasehold_core::state::PublicState;
 use leasehold_core::time::TimestampMs;
 use ractor::ActorRef;
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
@@ -40,7 +39,7 @@ pub(super) enum Parked {
     /// A command of the partition's own.
     Own(Box<Command>),
     /// A watcher.
-    Watch(Uuid, oneshot::Sender<EngineResult<PublicState>>),
+    Watch(Uuid, Watcher),
     /// Whoever asks what a request has claimed.
     ClaimedBefore(RequestId, oneshot::Sender<Vec<Uuid>>),
 }
@@ -115,7 +114,7 @@ pub struct State {
     pub(super) alarm: Option<(Duration, tokio::task::AbortHandle)>,
     pub(super) last_turn: Duration,
 
-    pub(super) watchers: BTreeMap<Uuid, Vec<oneshot::Sender<EngineResult<PublicState>>>>,
+    pub(super) watchers: BTreeMap<Uuid, Vec<Watcher>>,
 
     /// Commands that go one by one, because one of them failed a commit.
     pub(super) alone: VecDeque<Submit>,
@@ -304,8 +303,7 @@ impl State {
             self.follow_claimed(execution, true);
             self.leases.follow(execution);
             if execution.vector().is_terminal() {
-                let ended = Release::Ended(execution.id.uuid(), execution.vector().public_state());
-                self.waiting.add(commit, ended);
+                self.waiting.add(commit, Release::Ended(Arc::clone(execution)));
             }
         }
     }

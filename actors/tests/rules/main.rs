@@ -7,6 +7,7 @@ mod inbox;
 mod leases;
 mod parts;
 mod recovery;
+mod results;
 mod room;
 mod waits;
 mod work;

@@ -9,6 +9,7 @@ use leasehold_core::ids::{ExecutionId, SignalId, SuspensionId, WaitpointId};
 use leasehold_core::record::SuspensionReason;
 use leasehold_core::suspension::{ResumeCondition, SignalMatcher, WaitpointBinding};
 use leasehold_memory::Rates;
+use std::time::Duration;
 
 /// Bytes that do not fit into the record of a signal.
 const PAYLOAD: Bytes = Bytes::from_static(&[7; 1000]);
@@ -75,4 +76,14 @@ async fn what_is_not_in_memory_any_more_is_told_by_the_store() {
     let signals = fixture.engine.observe_signals(&handle).await.unwrap();
     let payloads: Vec<_> = signals.into_iter().map(|signal| signal.payload).collect();
     assert_eq!(payloads, [Some(PAYLOAD)]);
+}
+
+#[tokio::test]
+async fn nothing_is_told_from_memory_once_the_lease_of_the_node_has_lapsed() {
+    let fixture = Fixture::with(|options| options.heartbeat_every = Duration::from_hours(1)).await;
+    let (execution_id, _) = resumed(&fixture).await;
+    no_reads(&fixture);
+    fixture.engine.read_suspension(execution_id).await.unwrap().unwrap();
+    fixture.clock.advance(60_000);
+    fixture.engine.read_suspension(execution_id).await.unwrap_err();
 }

@@ -154,11 +154,8 @@ impl Client {
         };
         loop {
             let left = end.saturating_sub(clock.monotonic());
-            match self.inner.engine.wait_terminal(id, left).await {
-                Ok(Some(public_state)) => {
-                    let result = self.result(id).await?;
-                    return Ok(Outcome { public_state, result });
-                }
+            match self.inner.engine.wait_outcome(id, left).await {
+                Ok(Some((public_state, result))) => return Ok(Outcome { public_state, result }),
                 Ok(None) => return Err(timeout()),
                 Err(error) if error.is_retryable() && clock.monotonic() < end => clock.sleep(WAIT_PAUSE).await,
                 Err(error) => return Err(error),

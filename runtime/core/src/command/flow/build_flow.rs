@@ -16,6 +16,7 @@ use crate::command::{CreateExecution, CreateOutcome, Decide};
 use crate::error::{EngineError, StateKind};
 use crate::flow::{EdgeGroup, EdgeGroupPolicy, check_edges, check_nodes};
 use crate::ids::{EdgeId, ExecutionId, FlowId, Namespace};
+use crate::record::RecordKey;
 use crate::record::flow::{
     Edge, Flow, FlowBuild, FlowKey, FlowSummary, InEdge, Member, MemberPage, OutEdge, PAGE_MEMBERS, Work,
 };
@@ -149,12 +150,7 @@ impl BuildFlow {
 
     fn add_nodes(&self, view: &mut FlowView<'_>, on: &On<'_>, flow: &mut Flow) -> Result<(), Halt> {
         check_nodes(flow.node_count as usize + self.nodes.len())?;
-        let keys = |node: &NewNode| {
-            let mut keys = node.create.further_keys();
-            keys.push(crate::record::RecordKey::Execution(node.create.execution_id.uuid()));
-            keys
-        };
-        view.need(self.nodes.iter().flat_map(keys).map(Need::Record))?;
+        view.need(self.further_keys().into_iter().map(Need::Record))?;
         let flow_id = self.flow_id;
         let mut pages: BTreeMap<u32, MemberPage> = BTreeMap::new();
         for node in &self.nodes {
@@ -235,6 +231,17 @@ impl BuildFlow {
 impl DecideFlow for BuildFlow {
     fn flow_id(&self) -> FlowId {
         self.flow_id
+    }
+
+    /// A declaration names its nodes, which are asked for together with the
+    /// flow.
+    fn further_keys(&self) -> Vec<RecordKey> {
+        let keys = |node: &NewNode| {
+            let mut keys = node.create.further_keys();
+            keys.push(RecordKey::Execution(node.create.execution_id.uuid()));
+            keys
+        };
+        self.nodes.iter().flat_map(keys).collect()
     }
 
     fn decide(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<BuildOutcome, Halt> {

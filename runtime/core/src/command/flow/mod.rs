@@ -59,6 +59,10 @@ pub struct On<'c> {
 pub(crate) trait DecideFlow: Operation {
     /// The flow it is about.
     fn flow_id(&self) -> FlowId;
+    /// Records it names besides those of the flow.
+    fn further_keys(&self) -> Vec<RecordKey> {
+        Vec::new()
+    }
     /// The rule.
     fn decide(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<Self::Outcome, Halt>;
 }
@@ -93,8 +97,9 @@ macro_rules! flow_commands {
 
             /// The records it begins with.
             pub(super) fn keys(&self) -> Vec<RecordKey> {
-                let flow_id = self.flow_id();
-                vec![FlowKey::Flow(flow_id).into(), FlowKey::Summary(flow_id).into()]
+                let (flow_id, mut keys) = match self { $(Self::$name(args) => (args.flow_id(), args.further_keys())),+ };
+                keys.extend([FlowKey::Flow(flow_id).into(), FlowKey::Summary(flow_id).into()]);
+                keys
             }
 
             /// Whether it adds to the graph.
