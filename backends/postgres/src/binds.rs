@@ -1,6 +1,6 @@
 //! The values bound to a statement.
 
-use sqlx::postgres::PgArguments;
+use sqlx::postgres::{PgArguments, PgHasArrayType};
 use sqlx::{Arguments, Encode, Postgres, Type};
 use uuid::Uuid;
 
@@ -9,6 +9,7 @@ use uuid::Uuid;
 pub(crate) struct Binds {
     args: PgArguments,
     bytes: u64,
+    is_one: bool,
     failed: bool,
 }
 
@@ -46,20 +47,46 @@ impl Binds {
         self.add(value, 16);
     }
 
+    /// A number of four bytes.
+    pub(crate) fn small_int(&mut self, value: i32) {
+        self.add(value, 4);
+    }
+
+    /// Binds a set of one row as a value per column instead of an array.
+    pub(crate) fn one(&mut self, columns: impl FnOnce(&mut Self)) {
+        self.is_one = true;
+        columns(self);
+        self.is_one = false;
+    }
+
+    /// A column of a set of rows.
+    fn column<'t, T>(&mut self, values: impl Iterator<Item = T>, bytes: impl Fn(&T) -> usize)
+    where
+        T: Encode<'t, Postgres> + Type<Postgres> + PgHasArrayType,
+    {
+        let values: Vec<T> = values.collect();
+        let bytes = values.iter().map(bytes).sum();
+        if !self.is_one {
+            return self.add(values, bytes);
+        }
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => self.add(value, bytes),
+            _ => self.failed = true,
+        }
+    }
+
     pub(crate) fn ints(&mut self, values: impl Iterator<Item = i64>) {
-        let values: Vec<i64> = values.collect();
-        self.add(&values[..], values.len() * 8);
+        self.column(values, |_| 8);
     }
 
     pub(crate) fn maybe_ints(&mut self, values: impl Iterator<Item = Option<i64>>) {
-        let values: Vec<Option<i64>> = values.collect();
-        self.add(&values[..], values.len() * 8);
+        self.column(values, |_| 8);
     }
 
     /// Numbers of four bytes.
     pub(crate) fn small_ints(&mut self, values: impl Iterator<Item = i32>) {
-        let values: Vec<i32> = values.collect();
-        self.add(&values[..], values.len() * 4);
+        self.column(values, |_| 4);
     }
 
     pub(crate) fn partitions(&mut self, values: impl Iterator<Item = u16>) {
@@ -72,28 +99,23 @@ impl Binds {
     }
 
     pub(crate) fn texts<'t>(&mut self, values: impl Iterator<Item = &'t str>) {
-        let values: Vec<&str> = values.collect();
-        self.add(&values[..], values.iter().map(|value| value.len()).sum());
+        self.column(values, |value| value.len());
     }
 
     pub(crate) fn owned_texts(&mut self, values: impl Iterator<Item = String>) {
-        let values: Vec<String> = values.collect();
-        self.add(&values[..], values.iter().map(String::len).sum());
+        self.column(values, String::len);
     }
 
     pub(crate) fn maybe_texts<'t>(&mut self, values: impl Iterator<Item = Option<&'t str>>) {
-        let values: Vec<Option<&str>> = values.collect();
-        self.add(&values[..], values.iter().flatten().map(|value| value.len()).sum());
+        self.column(values, |value| value.map_or(0, str::len));
     }
 
     pub(crate) fn uuids(&mut self, values: impl Iterator<Item = Uuid>) {
-        let values: Vec<Uuid> = values.collect();
-        self.add(&values[..], values.len() * 16);
+        self.column(values, |_| 16);
     }
 
     pub(crate) fn byte_strings<'t>(&mut self, values: impl Iterator<Item = &'t [u8]>) {
-        let values: Vec<&[u8]> = values.collect();
-        self.add(&values[..], values.iter().map(|value| value.len()).sum());
+        self.column(values, |value| value.len());
     }
 
     /// How many bytes the values have.

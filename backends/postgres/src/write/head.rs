@@ -4,37 +4,40 @@
 //! carry only (epoch, nonce) and are compared: a batch over a hundred
 //! partitions writes one head, not a hundred.
 
+use super::form::{Column, Form};
 use super::rows::number;
+use crate::PostgresBackend;
 use crate::binds::Binds;
-use crate::errors;
-use crate::read::Column;
-use leasehold_backend::{Batch, StoreResult};
-use sqlx::Row;
-use sqlx::postgres::PgRow;
+use crate::read;
+use leasehold_backend::{Batch, Expected, StoreResult};
 use std::collections::BTreeSet;
 
-/// Opens the statement of a commit: what the snapshot shows of the node, the
-/// parts whose partition has another owner, and the advance of the head, which
-/// everything after it asks for.
-pub(super) const OPENING: &str = "\
-    WITH given AS MATERIALIZED (SELECT ?::uuid AS node, ?::int8 AS seq, ?::int8 AS time, ?::int4[] AS refused, \
-        ?::int8 AS fence), \
-    seen AS MATERIALIZED (SELECT n.commit_seq, n.dead, n.fence FROM @nodes AS n WHERE n.node = (SELECT node FROM given)), \
-    differing AS MATERIALIZED (SELECT v.partition FROM unnest(?::int4[], ?::int8[], ?::int8[]) AS v(partition, epoch, nonce) \
-        LEFT JOIN @partitions AS p ON p.partition = v.partition AND p.epoch = v.epoch AND p.nonce = v.nonce \
-        WHERE p.partition IS NULL), \
-    head AS (UPDATE @nodes AS n SET commit_seq = n.commit_seq + 1, \
-            time = greatest(n.time, (SELECT time FROM given)), refused = (SELECT refused FROM given) \
-        WHERE n.node = (SELECT node FROM given) AND n.commit_seq = (SELECT seq FROM given) AND NOT n.dead \
-            AND n.fence = coalesce((SELECT fence FROM given), (SELECT fence FROM seen)) \
-            AND NOT EXISTS (SELECT FROM differing) \
-        RETURNING 1)";
+/// What is compared of a partition.
+const EXPECTED: &[Column] = &[("partition", "int4"), ("epoch", "int8"), ("nonce", "int8")];
 
-/// Ends it: whether the head advanced, what differed, and what the snapshot
-/// shows of the node; none of the last two where it is not known.
-pub(super) const ENDING: &str = "\
-    SELECT EXISTS (SELECT FROM head), ARRAY(SELECT partition FROM differing), \
-        (SELECT s.commit_seq = g.seq AND NOT s.dead FROM seen AS s, given AS g), (SELECT fence FROM seen)";
+/// The advance of the head, which everything after it asks for: where the
+/// node's row stands as the batch expects, and every part's partition belongs to
+/// its owner.
+pub(super) fn advance(parts: Form) -> String {
+    format!(
+        "head AS (UPDATE @nodes AS n SET commit_seq = n.commit_seq + 1, time = greatest(n.time, ?::int8), \
+         refused = ?::int4[] WHERE n.node = ?::uuid AND n.commit_seq = ?::int8 AND NOT n.dead \
+         AND n.fence = coalesce(?::int8, (SELECT s.fence FROM @nodes AS s WHERE s.node = $3)) \
+         AND NOT EXISTS (SELECT FROM {} LEFT JOIN @partitions AS p \
+         ON p.partition = x.partition AND p.epoch = x.epoch AND p.nonce = x.nonce WHERE p.partition IS NULL) \
+         RETURNING 1)",
+        parts.rows(EXPECTED)
+    )
+}
+
+/// What keeps a head from advancing: whether the node's row stands as
+/// expected, its fence, and the parts whose partition has another owner.
+const HINDRANCE: &str = "\
+    SELECT n.commit_seq = ?::int8 AND NOT n.dead, n.fence, \
+        ARRAY(SELECT x.partition FROM unnest(?::int4[], ?::int8[], ?::int8[]) AS x(partition, epoch, nonce) \
+        LEFT JOIN @partitions AS p ON p.partition = x.partition AND p.epoch = x.epoch AND p.nonce = x.nonce \
+        WHERE p.partition IS NULL) \
+    FROM @nodes AS n WHERE n.node = ?";
 
 /// One attempt to advance the head.
 pub(super) struct Advance<'b> {
@@ -58,42 +61,64 @@ pub(super) enum Head {
 }
 
 impl Advance<'_> {
-    pub(super) fn bind(&self, binds: &mut Binds) -> StoreResult<()> {
-        let parts = || {
-            let stays = |partition| !self.refused.contains(partition);
-            self.batch.parts.iter().map(|part| &part.expected).filter(move |expected| stays(&expected.partition))
-        };
-        let epochs: Vec<i64> =
-            parts().map(|expected| number("ownership epoch", expected.epoch)).collect::<StoreResult<_>>()?;
-        binds.uuid(self.batch.node.as_uuid());
-        binds.int(number("commit sequence", self.batch.seq)?);
+    fn expected(&self) -> impl Iterator<Item = &Expected> {
+        let stays = |expected: &&Expected| !self.refused.contains(&expected.partition);
+        self.batch.parts.iter().map(|part| &part.expected).filter(stays)
+    }
+
+    /// How many parts are not left out.
+    pub(super) fn parts(&self) -> usize {
+        self.expected().count()
+    }
+
+    fn seq(&self) -> StoreResult<i64> {
+        number("commit sequence", self.batch.seq)
+    }
+
+    fn epochs(&self) -> StoreResult<Vec<i64>> {
+        self.expected().map(|expected| number("ownership epoch", expected.epoch)).collect()
+    }
+
+    fn bind_expected(&self, epochs: &[i64], binds: &mut Binds) {
+        binds.partitions(self.expected().map(|expected| expected.partition));
+        binds.ints(epochs.iter().copied());
+        binds.ints(self.expected().map(|expected| expected.nonce.cast_signed()));
+    }
+
+    /// The values of [`advance`].
+    pub(super) fn bind(&self, form: Form, binds: &mut Binds) -> StoreResult<()> {
         binds.int(self.batch.parts.iter().map(|part| part.time.0).max().unwrap_or(0));
         binds.maybe_partitions((!self.refused.is_empty()).then(|| self.refused.iter().copied().collect()));
+        binds.uuid(self.batch.node.as_uuid());
+        binds.int(self.seq()?);
         binds.maybe_int(self.fence);
-        binds.partitions(parts().map(|expected| expected.partition));
-        binds.ints(epochs.into_iter());
-        binds.ints(parts().map(|expected| expected.nonce.cast_signed()));
+        let epochs = self.epochs()?;
+        form.bind(epochs.len(), binds, |binds| self.bind_expected(&epochs, binds));
         Ok(())
     }
-}
 
-/// Reads the answer of a commit's statement.
-pub(super) fn answer(rows: &[PgRow], advance: &Advance<'_>) -> StoreResult<Head> {
-    let node = advance.batch.node;
-    let Some(row) = rows.first() else {
-        return Err(errors::corrupt("nodes", node, "commit_seq", "a commit without an answer"));
-    };
-    let column = Column::of(row, "nodes", &node);
-    if column.bool(0, "advanced")? {
-        return Ok(Head::Advanced);
+    /// Asks what kept the head from advancing. The answer is of a moment of its
+    /// own: it names a fence, and what is sent next asks for that one.
+    pub(super) async fn hindrance(&self, store: &PostgresBackend) -> StoreResult<Head> {
+        let node = self.batch.node;
+        let (seq, epochs) = (self.seq()?, self.epochs()?);
+        let asked = || {
+            let mut binds = Binds::default();
+            binds.int(seq);
+            self.bind_expected(&epochs, &mut binds);
+            binds.uuid(node.as_uuid());
+            binds
+        };
+        let rows = store.read(HINDRANCE, asked).await?;
+        let Some(row) = rows.first() else { return Ok(Head::Elsewhere) };
+        let column = read::Column::of(row, "nodes", &node);
+        if !column.bool(0, "commit_seq")? {
+            return Ok(Head::Elsewhere);
+        }
+        let partitions = column.partitions(2, "differing")?;
+        if partitions.is_empty() {
+            return Ok(Head::Overtaken);
+        }
+        Ok(Head::Differs { partitions, fence: column.int(1, "fence")? })
     }
-    let standing: Option<bool> = row.try_get(2).map_err(|error| column.corrupt("commit_seq", error))?;
-    if standing != Some(true) {
-        return Ok(Head::Elsewhere);
-    }
-    let partitions = column.partitions(1, "differing")?;
-    if partitions.is_empty() {
-        return Ok(Head::Overtaken);
-    }
-    Ok(Head::Differs { partitions, fence: column.int(3, "fence")? })
 }

@@ -15,20 +15,24 @@
 //! snapshot was too old; the batch is then sent again. A takeover that comes
 //! later waits for the node's row until the commit is over.
 
+mod form;
 mod head;
 mod landed;
 mod rows;
 mod sections;
+mod statement;
 mod values;
 
 pub(crate) use landed::landed;
 pub(crate) use rows::number;
 
-use crate::PostgresBackend;
+use crate::binds::Binds;
 use crate::stats::Counters;
+use crate::{PostgresBackend, errors, read};
 use head::{Advance, Head};
 use leasehold_backend::{Batch, PartOutcome, StoreError, StoreResult};
 use rows::Rows;
+use statement::Shape;
 use std::collections::BTreeSet;
 
 /// How often a batch is sent again because a takeover came in between. Each
@@ -68,16 +72,20 @@ pub(crate) async fn commit(store: &PostgresBackend, batch: &Batch) -> StoreResul
 }
 
 async fn send(store: &PostgresBackend, advance: &Advance<'_>, rows: &Rows) -> StoreResult<Head> {
-    let used = sections::used(rows);
-    let text = store.texts().made_of("commit", used, || sections::template(used));
-    let mut binds = crate::binds::Binds::default();
-    advance.bind(&mut binds)?;
-    sections::bind(used, rows, &mut binds);
+    let shape = Shape::of(advance, rows);
+    let text = store.texts().made_of("commit", shape.number(), || shape.template());
+    let mut binds = Binds::default();
+    shape.bind(advance, rows, &mut binds)?;
     let copy = store.recorder().copy(&text, &binds, rows.events.len());
-    let rows = store.write_batch(text, binds).await?;
-    let head = head::answer(&rows, advance)?;
-    if let (Head::Advanced, Some(copy)) = (&head, copy) {
+    let answer = store.write_batch(text, binds).await?;
+    let Some(row) = answer.first() else {
+        return Err(errors::corrupt("nodes", advance.batch.node, "commit_seq", "a commit without an answer"));
+    };
+    if !read::Column::of(row, "nodes", &advance.batch.node).bool(0, "advanced")? {
+        return advance.hindrance(store).await;
+    }
+    if let Some(copy) = copy {
         store.recorder().push(copy);
     }
-    Ok(head)
+    Ok(Head::Advanced)
 }

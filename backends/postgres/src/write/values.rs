@@ -1,6 +1,7 @@
 //! The values of rows, column by column as the sections of a commit's statement
 //! take them.
 
+use super::form::Column;
 use super::rows::{EncodedExecution, In};
 use crate::binds::Binds;
 use leasehold_core::ids::WorkerInstanceId;
@@ -8,6 +9,9 @@ use leasehold_core::index::Queue;
 use leasehold_core::record::{Blob, BlobKey};
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// The key of an execution.
+pub(super) const KEYS: &[Column] = &[("partition", "int4"), ("id", "uuid")];
 
 pub(super) fn bind_ids(rows: &[In<Uuid>], binds: &mut Binds) {
     binds.partitions(rows.iter().map(|(partition, _)| *partition));
@@ -27,6 +31,20 @@ pub(super) fn bind_new(rows: &[In<EncodedExecution>], binds: &mut Binds) {
 }
 
 /// The columns from `lane` to `record` of an execution that has not ended.
+pub(super) const CHANGING: &[Column] = &[
+    ("lane", "text"),
+    ("priority", "int4"),
+    ("lifecycle_phase", "text"),
+    ("public_state", "text"),
+    ("queue", "text"),
+    ("rank", "int8"),
+    ("score", "int8"),
+    ("due_at", "int8"),
+    ("lease_expires_at", "int8"),
+    ("worker_instance", "text"),
+    ("record", "bytea"),
+];
+
 pub(super) fn bind_changing(rows: &[In<EncodedExecution>], binds: &mut Binds) {
     let rows = || rows.iter().map(|(_, row)| row);
     binds.texts(rows().map(|row| row.execution.lane_id.as_str()));
@@ -49,6 +67,15 @@ pub(super) fn bind_changing(rows: &[In<EncodedExecution>], binds: &mut Binds) {
 }
 
 /// The columns from `lane` to `record` of an execution that has ended.
+pub(super) const ENDED: &[Column] = &[
+    ("lane", "text"),
+    ("priority", "int4"),
+    ("public_state", "text"),
+    ("score", "int8"),
+    ("completed_at", "int8"),
+    ("record", "bytea"),
+];
+
 pub(super) fn bind_ended(rows: &[In<EncodedExecution>], binds: &mut Binds) {
     let rows = || rows.iter().map(|(_, row)| row);
     binds.texts(rows().map(|row| row.execution.lane_id.as_str()));
@@ -60,6 +87,9 @@ pub(super) fn bind_ended(rows: &[In<EncodedExecution>], binds: &mut Binds) {
 }
 
 /// The columns that never change.
+pub(super) const FIXED: &[Column] =
+    &[("namespace", "text"), ("kind", "text"), ("requirements", "text"), ("created_at", "int8")];
+
 pub(super) fn bind_fixed(rows: &[In<EncodedExecution>], binds: &mut Binds) {
     let specs = || rows.iter().map(|(_, row)| Arc::as_ref(&row.execution.spec));
     binds.texts(specs().map(|spec| spec.namespace.as_str()));
@@ -67,6 +97,12 @@ pub(super) fn bind_fixed(rows: &[In<EncodedExecution>], binds: &mut Binds) {
     binds.owned_texts(specs().map(|spec| crate::read::group_text(&spec.requirements)));
     binds.ints(specs().map(|spec| spec.created_at.0));
 }
+
+/// The key of a blob.
+pub(super) const BLOB_KEY: &[Column] = &[("execution", "uuid"), ("partition", "int4"), ("kind", "text")];
+
+/// Its content.
+pub(super) const BLOB: &[Column] = &[("bytes", "bytea")];
 
 pub(super) fn bind_blobs(rows: &[In<(BlobKey, Blob)>], binds: &mut Binds) {
     binds.uuids(rows.iter().map(|(_, (key, _))| key.execution));
