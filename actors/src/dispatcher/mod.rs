@@ -64,7 +64,7 @@ pub enum DispatcherMsg {
     Credit(WorkerKey, u32),
     /// A worker leaves.
     Close(WorkerKey),
-    /// A claim has ended.
+    /// A claim has ended with fewer than were asked for.
     Claimed {
         /// For whom.
         worker: WorkerKey,
@@ -258,14 +258,13 @@ impl DispatcherState {
                 self.gathering.push(Gathering { partition, life, turn });
             }
             DispatcherMsg::Claimed { worker, partition, asked, got } => {
-                if got < asked {
-                    if let Some(worker) = self.workers.get_mut(&worker) {
-                        worker.credits += asked - got;
-                        self.got_credits(asked - got);
-                    }
-                    // The head was wrong; the partition says it again.
-                    self.tell_partition(partition, PartitionMsg::Advertise);
+                let left = asked.saturating_sub(got);
+                if let Some(worker) = self.workers.get_mut(&worker) {
+                    worker.credits += left;
+                    self.got_credits(left);
                 }
+                // The head was wrong; the partition says it again.
+                self.tell_partition(partition, PartitionMsg::Advertise);
             }
             DispatcherMsg::Match => {
                 self.match_queued = false;
@@ -374,7 +373,7 @@ impl DispatcherState {
     }
 }
 
-/// Tells the dispatcher how a claim ended. Dropped unanswered, because its
+/// Tells the dispatcher of a claim that ended with less than it asked for. Dropped unanswered, because its
 /// partition has gone, it gives the credits back: a worker must not lose them
 /// with a partition.
 struct Report {
@@ -388,6 +387,9 @@ struct Report {
 impl Drop for Report {
     fn drop(&mut self) {
         let Self { worker, partition, asked, got, .. } = *self;
+        if got == asked {
+            return;
+        }
         if self.dispatcher.cast(DispatcherMsg::Claimed { worker, partition, asked, got }).is_err() {
             tracing::debug!("a claim ended after its dispatcher did");
         }

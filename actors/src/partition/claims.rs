@@ -226,6 +226,18 @@ impl State {
         self.dirty_groups.extend(groups);
     }
 
+    /// The dispatcher counts what it asks for as taken; so nothing has to be
+    /// told where that comes true.
+    pub(super) fn took(&mut self, request: &ClaimRequest) {
+        let Some(group) = &request.group else { return };
+        let Some((_, count)) = self.told.get_mut(&**group) else { return };
+        *count = count.saturating_sub(request.max as usize);
+        if *count == 0 {
+            self.told.remove(&**group);
+        }
+        self.dirty_groups.insert((**group).clone());
+    }
+
     /// Tells the dispatcher what became different about ready groups; whether
     /// it was offered more than before.
     pub(super) fn advertise_changes(&mut self) -> bool {

@@ -187,7 +187,10 @@ impl State {
                     self.accept(submit);
                 }
             }
-            PartitionMsg::Claim(request, sink) => self.claim(request, sink),
+            PartitionMsg::Claim(request, sink) => {
+                self.took(&request);
+                self.claim(request, sink);
+            }
             PartitionMsg::Loaded { keys, blobs, result, life } => self.loaded(keys, blobs, result, life),
             PartitionMsg::ReadyScanned { group, asked, result, life } => {
                 self.ready_scanned(&group, asked, result, life);

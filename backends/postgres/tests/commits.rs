@@ -79,7 +79,7 @@ async fn kept_records_travel_in_the_one_statement_of_their_batch() {
     for size in [1, 200] {
         let id = engine.id(1);
         let create = engine.create(id);
-        let changes = (0..size).map(|number| kept::made(kept::payload(number, vec![1]))).collect();
+        let changes = (size..2 * size).map(|number| kept::made(kept::payload(number, vec![1]))).collect();
         let before = engine.store.stats();
         engine.commit(vec![create, (1, ChangeSet { changes, ..ChangeSet::default() })]).await;
         let after = engine.store.stats();

@@ -15,7 +15,9 @@ pub(super) enum Form {
     /// Exactly one row, a value per column.
     One,
     /// One array per column, and the number of rows: each value is looked up
-    /// by its place, which takes a search from the front for each.
+    /// by its place, which takes a search from the front for each. Only for
+    /// inserts: the server plans a join as if there were a thousand rows, and
+    /// reads the whole table.
     Few,
     /// One array per column, unnested.
     Many,

@@ -58,7 +58,9 @@ pub(super) struct Rows {
     pub(super) deleted_idempotency: Vec<In<IdempotencyKey>>,
     pub(super) lanes: Vec<In<Arc<Lane>>>,
     pub(super) deleted_lanes: Vec<In<LaneId>>,
-    /// Names and bytes.
+    /// Names and bytes of what the store does not know yet, and of what it
+    /// does.
+    pub(super) new_kept: Vec<In<(Vec<u8>, Vec<u8>)>>,
     pub(super) kept: Vec<In<(Vec<u8>, Vec<u8>)>>,
     pub(super) deleted_kept: Vec<In<Vec<u8>>>,
     pub(super) events: Vec<In<EncodedEvent>>,
@@ -158,7 +160,10 @@ impl Rows {
             }
             (Some(Record::Idempotency(idempotency)), _) => self.idempotency.push((partition, Arc::clone(idempotency))),
             (Some(Record::Lane(lane)), _) => self.lanes.push((partition, Arc::clone(lane))),
-            (Some(record @ (Record::Wait(_) | Record::Flow(_))), _) => self.kept.push((partition, kept_row(record)?)),
+            (Some(record @ (Record::Wait(_) | Record::Flow(_))), _) => {
+                let kept = if change.old.is_none() { &mut self.new_kept } else { &mut self.kept };
+                kept.push((partition, kept_row(record)?));
+            }
             // Made and deleted within the batch: the store never saw it.
             (None, _) if change.old.is_none() => {}
             (None, RecordKey::Attempt(key)) => self.deleted_attempts.push((partition, *key)),
@@ -206,6 +211,7 @@ impl Rows {
             + self.deleted_idempotency.len()
             + self.lanes.len()
             + self.deleted_lanes.len()
+            + self.new_kept.len()
             + self.kept.len()
             + self.deleted_kept.len()
             + self.events.len()
@@ -231,6 +237,7 @@ impl Rows {
         keep(&mut self.deleted_idempotency, refused);
         keep(&mut self.lanes, refused);
         keep(&mut self.deleted_lanes, refused);
+        keep(&mut self.new_kept, refused);
         keep(&mut self.kept, refused);
         keep(&mut self.deleted_kept, refused);
         keep(&mut self.events, refused);

@@ -6,8 +6,8 @@
 use super::form::{Column, Form};
 use super::rows::Rows;
 use super::values::{
-    BLOB, BLOB_KEY, CHANGING, ENDED, FIXED, KEYS, bind_blobs, bind_changing, bind_ended, bind_fixed, bind_ids,
-    bind_keys,
+    BLOB, BLOB_KEY, CHANGING, ENDED, FIXED, KEPT, KEPT_NAME, KEYS, bind_blobs, bind_changing, bind_ended, bind_fixed,
+    bind_ids, bind_kept, bind_keys,
 };
 use crate::binds::Binds;
 
@@ -28,7 +28,7 @@ pub(super) struct Section {
     pub(super) bind: fn(&Rows, &mut Binds),
 }
 
-pub(super) static SECTIONS: [Section; 19] = [
+pub(super) static SECTIONS: [Section; 20] = [
     Section {
         name: "hot_updated",
         takes: &[KEYS, CHANGING],
@@ -256,27 +256,33 @@ pub(super) static SECTIONS: [Section; 19] = [
         },
     },
     Section {
+        name: "kept_inserted",
+        takes: &[KEPT_NAME, KEPT],
+        change: "INSERT INTO @kept (partition, name, record) \
+            SELECT x.partition, x.name, x.record FROM {x} WHERE EXISTS (SELECT FROM head)",
+        finds: None,
+        small: Form::Few,
+        count: |rows| rows.new_kept.len(),
+        bind: |rows, binds| bind_kept(&rows.new_kept, binds),
+    },
+    Section {
         name: "kept_put",
-        takes: &[&[("partition", "int4"), ("name", "bytea"), ("record", "bytea")]],
+        takes: &[KEPT_NAME, KEPT],
         change: "INSERT INTO @kept (partition, name, record) \
             SELECT x.partition, x.name, x.record FROM {x} WHERE EXISTS (SELECT FROM head) \
             ON CONFLICT (partition, name) DO UPDATE SET record = excluded.record",
         finds: None,
         small: Form::Few,
         count: |rows| rows.kept.len(),
-        bind: |rows, binds| {
-            binds.partitions(rows.kept.iter().map(|(partition, _)| *partition));
-            binds.byte_strings(rows.kept.iter().map(|(_, (name, _))| &name[..]));
-            binds.byte_strings(rows.kept.iter().map(|(_, (_, record))| &record[..]));
-        },
+        bind: |rows, binds| bind_kept(&rows.kept, binds),
     },
     Section {
         name: "kept_deleted",
-        takes: &[&[("partition", "int4"), ("name", "bytea")]],
+        takes: &[KEPT_NAME],
         change: "DELETE FROM @kept AS k USING {x} \
             WHERE k.partition = x.partition AND k.name = x.name AND EXISTS (SELECT FROM head)",
         finds: None,
-        small: Form::Few,
+        small: Form::Many,
         count: |rows| rows.deleted_kept.len(),
         bind: |rows, binds| {
             binds.partitions(rows.deleted_kept.iter().map(|(partition, _)| *partition));

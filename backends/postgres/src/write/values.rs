@@ -110,3 +110,15 @@ pub(super) fn bind_blobs(rows: &[In<(BlobKey, Blob)>], binds: &mut Binds) {
     binds.texts(rows.iter().map(|(_, (key, _))| key.kind.as_str()));
     binds.byte_strings(rows.iter().map(|(_, (_, bytes))| &bytes[..]));
 }
+
+/// The key of a record of suspension or of flows.
+pub(super) const KEPT_NAME: &[Column] = &[("partition", "int4"), ("name", "bytea")];
+
+/// Its content.
+pub(super) const KEPT: &[Column] = &[("record", "bytea")];
+
+pub(super) fn bind_kept(rows: &[In<(Vec<u8>, Vec<u8>)>], binds: &mut Binds) {
+    binds.partitions(rows.iter().map(|(partition, _)| *partition));
+    binds.byte_strings(rows.iter().map(|(_, (name, _))| &name[..]));
+    binds.byte_strings(rows.iter().map(|(_, (_, record))| &record[..]));
+}
