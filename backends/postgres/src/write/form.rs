@@ -15,9 +15,8 @@ pub(super) enum Form {
     /// Exactly one row, a value per column.
     One,
     /// One array per column, and the number of rows: each value is looked up
-    /// by its place, which takes a search from the front for each. Only for
-    /// inserts: the server plans a join as if there were a thousand rows, and
-    /// reads the whole table.
+    /// by its place, which takes a search from the front for each. The places
+    /// are written out, so that the server plans for as few rows as there are.
     Few,
     /// One array per column, unnested.
     Many,
@@ -51,8 +50,9 @@ impl Form {
         match self {
             Self::One => format!("(SELECT {}) AS x", list(&|(name, kind)| format!("?::{kind} AS {name}"))),
             Self::Few => format!(
-                "(SELECT {} FROM generate_series(1, ?::int4) AS row) AS x",
-                list(&|(name, kind)| format!("(?::{kind}[])[row] AS {name}"))
+                "(SELECT {} FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8)) AS places(place) \
+                 WHERE place <= ?::int4) AS x",
+                list(&|(name, kind)| format!("(?::{kind}[])[place] AS {name}"))
             ),
             Self::Many => format!(
                 "unnest({}) AS x({})",
@@ -74,7 +74,8 @@ mod tests {
         assert_eq!(Form::One.rows(&COLUMNS), "(SELECT ?::int4 AS partition, ?::uuid AS id) AS x");
         assert_eq!(
             Form::Few.rows(&COLUMNS),
-            "(SELECT (?::int4[])[row] AS partition, (?::uuid[])[row] AS id FROM generate_series(1, ?::int4) AS row) AS x"
+            "(SELECT (?::int4[])[place] AS partition, (?::uuid[])[place] AS id \
+             FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8)) AS places(place) WHERE place <= ?::int4) AS x"
         );
         assert_eq!(Form::Many.rows(&COLUMNS), "unnest(?::int4[], ?::uuid[]) AS x(partition, id)");
     }

@@ -266,12 +266,11 @@ pub(super) static SECTIONS: [Section; 20] = [
         bind: |rows, binds| bind_kept(&rows.new_kept, binds),
     },
     Section {
-        name: "kept_put",
+        name: "kept_updated",
         takes: &[KEPT_NAME, KEPT],
-        change: "INSERT INTO @kept (partition, name, record) \
-            SELECT x.partition, x.name, x.record FROM {x} WHERE EXISTS (SELECT FROM head) \
-            ON CONFLICT (partition, name) DO UPDATE SET record = excluded.record",
-        finds: None,
+        change: "UPDATE @kept AS k SET record = x.record FROM {x} \
+            WHERE k.partition = x.partition AND k.name = x.name AND EXISTS (SELECT FROM head) RETURNING 1",
+        finds: Some("kept"),
         small: Form::Few,
         count: |rows| rows.kept.len(),
         bind: |rows, binds| bind_kept(&rows.kept, binds),
@@ -282,7 +281,7 @@ pub(super) static SECTIONS: [Section; 20] = [
         change: "DELETE FROM @kept AS k USING {x} \
             WHERE k.partition = x.partition AND k.name = x.name AND EXISTS (SELECT FROM head)",
         finds: None,
-        small: Form::Many,
+        small: Form::Few,
         count: |rows| rows.deleted_kept.len(),
         bind: |rows, binds| {
             binds.partitions(rows.deleted_kept.iter().map(|(partition, _)| *partition));
