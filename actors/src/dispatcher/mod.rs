@@ -6,10 +6,12 @@
 //! they are durable. It holds no durable state: heads are absolute, said
 //! again every few seconds, so that losing one costs nothing for long.
 
+mod current;
 mod heads;
 
 use crate::partition::{ClaimRequest, ClaimSink, PartitionMsg};
 use crate::routes::Routes;
+pub use current::CurrentDispatcher;
 use heads::Heads;
 use leasehold_backend::ReadyGroup;
 use leasehold_contract::Task;
@@ -20,7 +22,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// A worker as the dispatcher sees it.
 #[derive(Clone, Debug)]
@@ -393,36 +395,5 @@ impl Drop for Report {
         if self.dispatcher.cast(DispatcherMsg::Claimed { worker, partition, asked, got }).is_err() {
             tracing::debug!("a claim ended after its dispatcher did");
         }
-    }
-}
-
-/// The dispatcher of the node's present life.
-///
-/// A new life has a new dispatcher; whoever stands open with the old one
-/// finds its sink closed, waits for the new one and opens again.
-pub struct CurrentDispatcher {
-    handle: watch::Sender<DispatcherHandle>,
-}
-
-impl Default for CurrentDispatcher {
-    fn default() -> Self {
-        Self { handle: watch::Sender::new(DispatcherHandle::default()) }
-    }
-}
-
-impl CurrentDispatcher {
-    /// The dispatcher of the present life.
-    pub fn get(&self) -> DispatcherHandle {
-        self.handle.borrow().clone()
-    }
-
-    /// The dispatcher of the present life, and word of every later one.
-    pub fn watch(&self) -> watch::Receiver<DispatcherHandle> {
-        self.handle.subscribe()
-    }
-
-    /// A new life.
-    pub fn set(&self, handle: DispatcherHandle) {
-        self.handle.send_replace(handle);
     }
 }

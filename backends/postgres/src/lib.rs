@@ -11,7 +11,7 @@
 //!
 //! | call | round trips |
 //! |---|---|
-//! | `commit` | 1; with refused parts 2, after a takeover at the same moment one more |
+//! | `commit` | 1; with refused parts 3, after a takeover at the same moment two more |
 //! | `register_node`, `heartbeat_node`, `bury_node`, `now`, `ping` | 1 |
 //! | `take_partitions` | 4 |
 //! | every load, scan and list | 1 |

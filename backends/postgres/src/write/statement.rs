@@ -129,3 +129,66 @@ impl Shape {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use leasehold_backend::{Batch, Expected, Part};
+    use leasehold_core::decision::ChangeSet;
+    use leasehold_core::ids::NodeId;
+    use leasehold_core::time::TimestampMs;
+    use std::collections::BTreeSet;
+    use uuid::Uuid;
+
+    fn batch(parts: u16) -> Batch {
+        let expected = |partition| Expected { partition, epoch: 1, nonce: 1, seq: 0 };
+        let part = |partition| Part {
+            expected: expected(partition),
+            time: TimestampMs(0),
+            first_event: 0,
+            changes: ChangeSet::default(),
+        };
+        Batch { node: NodeId::from_uuid(Uuid::nil()), seq: 0, parts: (0..parts).map(part).collect() }
+    }
+
+    fn shape(parts: u16, refused: &[u16], rows: &Rows) -> Shape {
+        let refused = BTreeSet::from_iter(refused.iter().copied());
+        Shape::of(&Advance { batch: &batch(parts), refused: &refused, fence: None }, rows)
+    }
+
+    fn kept(deleted: usize, inbox: usize) -> Rows {
+        Rows {
+            deleted_kept: vec![(0, vec![1]); deleted],
+            inbox: (0..inbox).map(|number| (0, number as i64)).collect(),
+            ..Rows::default()
+        }
+    }
+
+    #[test]
+    fn only_few_rows_of_one_part_take_the_small_forms() {
+        let small = |parts, refused: &[u16], rows: &Rows| shape(parts, refused, rows).has(SMALL);
+        assert!(small(1, &[], &kept(0, 0)));
+        assert!(small(1, &[], &kept(8, 1)));
+        assert!(!small(1, &[], &kept(9, 1)), "more than there are places");
+        assert!(!small(1, &[], &kept(8, 2)), "more than one");
+        assert!(!small(2, &[], &kept(1, 1)));
+        assert!(small(2, &[1], &kept(1, 1)), "what is left out does not count");
+        assert!(!small(1, &[0], &kept(0, 0)), "there is nothing to hand over");
+    }
+
+    #[test]
+    fn a_shape_takes_as_many_values_as_it_binds() {
+        for (deleted, inbox) in [(0, 0), (1, 0), (0, 1), (8, 1), (9, 1), (8, 2)] {
+            for parts in [1, 3] {
+                let (batch, refused, rows) = (batch(parts), BTreeSet::new(), kept(deleted, inbox));
+                let advance = Advance { batch: &batch, refused: &refused, fence: None };
+                let shape = Shape::of(&advance, &rows);
+                let mut binds = Binds::default();
+                shape.bind(&advance, &rows, &mut binds).unwrap();
+                let arguments = binds.finish().unwrap();
+                let taken = shape.template().matches('?').count();
+                assert_eq!(sqlx::Arguments::len(&arguments), taken, "{deleted} {inbox} {parts}");
+            }
+        }
+    }
+}
