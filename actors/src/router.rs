@@ -105,12 +105,21 @@ impl Router {
     /// What the operation's rule refuses, and the three retryable errors of
     /// the machinery.
     pub async fn submit<O: Operation>(&self, operation: O) -> EngineResult<O::Outcome> {
-        let reply = self.submit_command(operation.into_command(), false).await?;
+        self.submit_as(operation, false).await
+    }
+
+    /// As [`Router::submit`]. `minted`: its ids were minted for this command,
+    /// so what it makes need not be looked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Router::submit`].
+    pub async fn submit_as<O: Operation>(&self, operation: O, minted: bool) -> EngineResult<O::Outcome> {
+        let reply = self.submit_command(operation.into_command(), minted).await?;
         O::outcome(reply).map_err(|_| EngineError::bug(BugKind::Panic, "a reply of another operation"))
     }
 
-    /// As [`Router::submit`], untyped. `minted`: its ids were minted for
-    /// this command, so what it makes need not be looked for.
+    /// As [`Router::submit_as`], untyped.
     pub async fn submit_command(&self, command: Command, minted: bool) -> EngineResult<Reply> {
         let mut replies = self.send(vec![(command, minted)]).await?;
         match replies.pop() {

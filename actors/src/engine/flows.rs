@@ -41,7 +41,7 @@ impl Flows for EngineHandle {
 
     #[instrument(level = "debug", skip_all, fields(flow_id = %spec.flow_id, nodes = spec.nodes.len()))]
     async fn submit_flow(&self, spec: FlowSpec) -> EngineResult<SubmitFlowOutcome> {
-        self.build(spec).await
+        self.build(spec, false).await
     }
 
     async fn add_execution_to_flow(&self, flow_id: FlowId, execution_id: ExecutionId) -> EngineResult<AddOutcome> {
@@ -168,7 +168,13 @@ impl EngineHandle {
     /// Sends a write to the owner of a flow and waits until the answer is
     /// durable.
     async fn submit_to_flow<O: Operation>(&self, flow_id: FlowId, op: O) -> EngineResult<O::Outcome> {
+        self.submit_to_flow_as(flow_id, op, false).await
+    }
+
+    /// As `submit_to_flow`; `minted` says that its ids were minted for this
+    /// call.
+    async fn submit_to_flow_as<O: Operation>(&self, flow_id: FlowId, op: O, minted: bool) -> EngineResult<O::Outcome> {
         let span = tracing::debug_span!("engine", op = O::NAME, %flow_id);
-        self.router.submit(op).instrument(span).await
+        self.router.submit_as(op, minted).instrument(span).await
     }
 }

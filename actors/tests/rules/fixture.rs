@@ -9,7 +9,7 @@ use leasehold_core::capability::CapabilitySet;
 use leasehold_core::ids::{ExecutionId, LaneId, Namespace, WorkerId, WorkerInstanceId};
 use leasehold_core::partition::PartitionConfig;
 use leasehold_core::time::TimestampMs;
-use leasehold_memory::{FaultPlan, MemoryBackend, MemoryStore};
+use leasehold_memory::{FaultPlan, MemoryBackend, MemoryStore, Rates};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +72,11 @@ impl Fixture {
         self.clock.advance(20_000);
         (self.engine, self.backend) = node(&self.store, &self.clock, &self.plan, &self.entropy, &self.options).await;
         settle().await;
+    }
+
+    /// From now on every read of the store fails.
+    pub fn no_reads(&self) {
+        self.plan.random(Rates { read_busy: 1.0, ..Rates::NONE }, self.entropy.clone());
     }
 
     /// A connection to the store on which nothing goes wrong.

@@ -3,7 +3,7 @@
 
 use crate::fixture::{Fixture, settle};
 use leasehold_backend::{Backend, PAGE_MAX};
-use leasehold_contract::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, Flows, Leases, Work};
+use leasehold_contract::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, Flows, Leases, SubmitFlowOutcome, Work};
 use leasehold_core::backoff::FailureClass;
 use leasehold_core::command::flow::{CancelFlow, CancelWait};
 use leasehold_core::event::Fact;
@@ -163,4 +163,19 @@ async fn a_join_is_claimed_by_the_commit_that_carries_the_last_of_a_hundred_comp
         completion.await.unwrap().unwrap();
     }
     assert_eq!(fixture.plan.injected().get("commit_delay_before"), Some(&2));
+}
+
+#[tokio::test]
+async fn a_flow_whose_ids_were_minted_is_not_looked_for_and_another_one_is() {
+    let fixture = Fixture::new().await;
+    // Its lane is known to the partition.
+    fixture.create().await;
+    fixture.no_reads();
+    let (new, known) = (fan(&fixture, Fan::In, 60), fan(&fixture, Fan::In, 60));
+    fixture.engine.submit_flow(known.clone()).await.unwrap_err();
+    fixture.engine.submit_new_flow(new.clone()).await.unwrap();
+    fixture.plan.calm();
+    fixture.engine.submit_flow(known).await.unwrap();
+    let again = fixture.engine.submit_flow(new).await.unwrap();
+    assert!(matches!(again, SubmitFlowOutcome::AlreadySatisfied { node_count: 61, edge_count: 60 }), "{again:?}");
 }

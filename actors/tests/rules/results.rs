@@ -5,7 +5,7 @@ use bytes::Bytes;
 use leasehold_contract::{CommandSource, CompleteExecution, EngineResult, Leases, Task};
 use leasehold_core::ids::ExecutionId;
 use leasehold_core::state::PublicState;
-use leasehold_memory::{CommitFault, Rates};
+use leasehold_memory::CommitFault;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -17,10 +17,6 @@ const LARGE: Bytes = Bytes::from_static(&[7; 10_000]);
 const WAIT: Duration = Duration::from_mins(1);
 
 type Outcome = EngineResult<Option<(PublicState, Option<Bytes>)>>;
-
-fn no_reads(fixture: &Fixture) {
-    fixture.plan.random(Rates { read_busy: 1.0, ..Rates::NONE }, fixture.entropy.clone());
-}
 
 fn waiting(fixture: &Fixture, id: ExecutionId) -> JoinHandle<Outcome> {
     let engine = fixture.engine.clone();
@@ -48,7 +44,7 @@ async fn a_small_result_comes_with_the_end_and_without_a_read() {
         let task = fixture.claim().await;
         let waiting = waiting(&fixture, id);
         settle().await;
-        no_reads(&fixture);
+        fixture.no_reads();
         completing(&fixture, &task, result.clone()).await.unwrap().unwrap();
         assert_eq!(waiting.await.unwrap(), Ok(Some((PublicState::Completed, result))));
     }
@@ -63,7 +59,7 @@ async fn a_large_result_is_read_from_the_store() {
     settle().await;
     completing(&fixture, &task, Some(LARGE)).await.unwrap().unwrap();
     assert_eq!(waiting.await.unwrap(), Ok(Some((PublicState::Completed, Some(LARGE)))));
-    no_reads(&fixture);
+    fixture.no_reads();
     fixture.engine.wait_outcome(id, WAIT).await.unwrap_err();
 }
 

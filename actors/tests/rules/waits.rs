@@ -8,7 +8,6 @@ use leasehold_core::command::{DeliverSignal, SignalOutcome};
 use leasehold_core::ids::{ExecutionId, SignalId, SuspensionId, WaitpointId};
 use leasehold_core::record::SuspensionReason;
 use leasehold_core::suspension::{ResumeCondition, SignalMatcher, WaitpointBinding};
-use leasehold_memory::Rates;
 use std::time::Duration;
 
 /// Bytes that do not fit into the record of a signal.
@@ -49,15 +48,11 @@ async fn resumed(fixture: &Fixture) -> (ExecutionId, Handle) {
     (execution_id, fixture.claim().await.claimed.handle(fixture.backend.tag()))
 }
 
-fn no_reads(fixture: &Fixture) {
-    fixture.plan.random(Rates { read_busy: 1.0, ..Rates::NONE }, fixture.entropy.clone());
-}
-
 #[tokio::test]
 async fn what_resumed_an_execution_is_told_without_the_store() {
     let fixture = Fixture::new().await;
     let (execution_id, handle) = resumed(&fixture).await;
-    no_reads(&fixture);
+    fixture.no_reads();
     let signals = fixture.engine.observe_signals(&handle).await.unwrap();
     let payloads: Vec<_> = signals.into_iter().map(|signal| signal.payload).collect();
     assert_eq!(payloads, [Some(PAYLOAD)]);
@@ -70,7 +65,7 @@ async fn what_is_not_in_memory_any_more_is_told_by_the_store() {
     let mut fixture = Fixture::new().await;
     let (execution_id, handle) = resumed(&fixture).await;
     fixture.crash().await;
-    no_reads(&fixture);
+    fixture.no_reads();
     fixture.engine.read_suspension(execution_id).await.unwrap_err();
     fixture.plan.calm();
     let signals = fixture.engine.observe_signals(&handle).await.unwrap();
@@ -82,7 +77,7 @@ async fn what_is_not_in_memory_any_more_is_told_by_the_store() {
 async fn nothing_is_told_from_memory_once_the_lease_of_the_node_has_lapsed() {
     let fixture = Fixture::with(|options| options.heartbeat_every = Duration::from_hours(1)).await;
     let (execution_id, _) = resumed(&fixture).await;
-    no_reads(&fixture);
+    fixture.no_reads();
     fixture.engine.read_suspension(execution_id).await.unwrap().unwrap();
     fixture.clock.advance(60_000);
     fixture.engine.read_suspension(execution_id).await.unwrap_err();

@@ -2,11 +2,10 @@
 //! first that has one lets the purchase go on, and the others are cancelled
 //! where they wait.
 
-use leasehold::contract::{FlowEdgeSpec, FlowNodeSpec, FlowSpec, Flows};
-use leasehold::{Answer, Client, Data, EngineError, HandlerError, Issued, Node, Payload, PayloadBytes, Wait, Waits};
-use leasehold_core::flow::PolicySpec;
-use leasehold_core::ids::{FlowId, Namespace};
-use leasehold_core::partition::PartitionFamily;
+use leasehold::{
+    Answer, Client, Data, EngineError, Flow, HandlerError, Issued, Node, OnSatisfied, Payload, PayloadBytes, Wait,
+    Waits,
+};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -38,27 +37,10 @@ async fn buy(PayloadBytes(quote): PayloadBytes) -> Vec<u8> {
 }
 
 /// The race as a flow: any one quote is enough for the purchase.
-fn race(client: &Client) -> Result<FlowSpec, EngineError> {
-    let env = client.engine().env();
-    let flow_id: FlowId = env.entropy.uuid().into();
-    let partition = env.options.partitions.partition_of(PartitionFamily::Flow, flow_id.as_uuid().as_bytes()).index;
-    let node = |name: &str, kind: &str, policy: Option<PolicySpec>| -> Result<FlowNodeSpec, EngineError> {
-        let submission = client.submit_json(kind, &name).execution_id(FlowSpec::node_id(flow_id, partition, name));
-        Ok(FlowNodeSpec { name: name.to_owned(), execution: submission.into_create()?, policy })
-    };
-    let any = PolicySpec { kind: "any_of".into(), on_satisfied: Some("cancel_remaining".into()), k: None };
-    let mut nodes = vec![node("purchase", "buy", Some(any))?];
-    let mut edges = Vec::new();
-    for (index, supplier) in SUPPLIERS.into_iter().enumerate() {
-        nodes.push(node(supplier, "quote", None)?);
-        edges.push(FlowEdgeSpec {
-            edge_id: FlowSpec::edge_id(flow_id, index),
-            upstream: supplier.to_owned(),
-            downstream: "purchase".to_owned(),
-            data_passing_ref: Some("result".to_owned()),
-        });
-    }
-    Ok(FlowSpec { flow_id, flow_kind: "purchase".to_owned(), namespace: Namespace::new("default"), nodes, edges })
+fn race(client: &Client) -> Flow {
+    let quote = |supplier: &str| client.submit_json("quote", &supplier);
+    let flow = SUPPLIERS.into_iter().fold(client.flow("purchase"), |flow, name| flow.node(name, quote(name)));
+    flow.node("purchase", client.submit("buy", Vec::new())).takes(SUPPLIERS).any_of(OnSatisfied::CancelRemaining)
 }
 
 #[expect(clippy::print_stdout, reason = "an example shows what it does")]
@@ -74,9 +56,7 @@ async fn main() -> Result<(), EngineError> {
     let worker = node.worker("buyer").slots(1).data(Requests(requests)).on("quote", quote).on("buy", buy);
     worker.start().await?;
 
-    let spec = race(&client)?;
-    let ids: Vec<_> = spec.nodes.iter().map(|node| (node.name.clone(), node.execution.execution_id)).collect();
-    node.engine().submit_flow(spec).await?;
+    let flow = race(&client).await?;
     let mut callbacks = Vec::new();
     while callbacks.len() < SUPPLIERS.len() {
         callbacks.extend(asked.recv().await);
@@ -85,7 +65,7 @@ async fn main() -> Result<(), EngineError> {
     show(&format!("all suppliers are asked; {winner} answers first"));
     client.signal(callback, "quoted").from("supplier", winner).json(&990).await?;
 
-    for (name, id) in ids {
+    for (name, id) in flow.members {
         let outcome = client.wait(id, Duration::from_secs(5)).await?;
         let result = outcome.result.unwrap_or_default();
         show(&format!("{name:8} {:9} {}", outcome.public_state.as_str(), String::from_utf8_lossy(&result)));

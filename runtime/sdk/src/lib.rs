@@ -30,7 +30,7 @@ pub mod remote;
 pub mod waits;
 pub mod worker;
 
-pub use client::{Client, Outcome, Signal, Submission, Submitted, forward_events};
+pub use client::{Client, Flow, Outcome, Signal, Submission, Submitted, SubmittedFlow, forward_events};
 pub use worker::{
     ActorHandler, ActorTask, Call, Cancel, Context, Data, FenceOf, FromCall, HandlerError, IntoHandler, IntoOutcome,
     Json, Payload, PayloadBytes, Rejection, TaskInfo, Worker, WorkerBuilder, WorkerRuntime, category,
@@ -46,4 +46,5 @@ pub use leasehold_actors::fleet::{
 };
 pub use leasehold_contract::Task;
 pub use leasehold_core::backoff::FailureClass;
+pub use leasehold_core::flow::OnSatisfied;
 pub use leasehold_core::record::TimeoutBehavior;

@@ -3,8 +3,8 @@
 //! A round submits flows of as many members as the drain beside it has single
 //! executions, then runs them with W slots; the rate counts from the start of
 //! the worker until the last flow has ended. Then flows run alone, one after
-//! the other: their time from the call of submit until the last node has
-//! ended, the commits each took, and how long after the last upstream's
+//! the other, under minted ids as a client submits them: their time from the
+//! call of submit until the last node has ended, the commits each took, and how long after the last upstream's
 //! handler the handler of a join began, which is the time of two commits at
 //! least, that of the completion and that of the claim.
 
@@ -16,7 +16,6 @@ use super::stores::{self, Place};
 use super::summary::{median, percentile};
 use super::{BenchResult, machine, throughput};
 use leasehold::PayloadBytes;
-use leasehold_contract::Flows;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -102,7 +101,7 @@ async fn many(place: &dyn Place, shape: Shape, workers: u32, flows: usize) -> Be
     let engine = rig.node.engine();
     let declarer = Declarer { entropy: &*rig.entropy, config: &engine.env().options.partitions };
     for _ in 0..flows {
-        engine.submit_flow(declarer.flow(shape)).await?;
+        engine.submit_new_flow(declarer.flow(shape)).await?;
     }
     let (sender, mut ended) = mpsc::unbounded_channel();
     let sink = move |payload: PayloadBytes| {
@@ -154,7 +153,7 @@ async fn one_by_one(place: &dyn Place, shape: Shape, workers: u32, flows: usize)
         let last: Vec<_> =
             spec.nodes[shape.nodes() - shape.sinks()..].iter().map(|node| node.execution.execution_id).collect();
         let began = rig.elapsed();
-        engine.submit_flow(spec).await?;
+        engine.submit_new_flow(spec).await?;
         for id in last {
             rig.node.client().wait(id, MOST).await?;
         }

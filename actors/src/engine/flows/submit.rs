@@ -66,7 +66,17 @@ fn parts(spec: FlowSpec, shape: &Shape) -> Vec<Part> {
 }
 
 impl EngineHandle {
-    pub(super) async fn build(&self, spec: FlowSpec) -> EngineResult<SubmitFlowOutcome> {
+    /// Submits a flow whose id and whose nodes' ids were minted for this call:
+    /// nothing can be stored under them, and nothing is looked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Flows::submit_flow`](leasehold_contract::Flows::submit_flow).
+    pub async fn submit_new_flow(&self, spec: FlowSpec) -> EngineResult<SubmitFlowOutcome> {
+        self.build(spec, true).await
+    }
+
+    pub(super) async fn build(&self, spec: FlowSpec, minted: bool) -> EngineResult<SubmitFlowOutcome> {
         let partition = self.flow_home(spec.flow_id);
         let (shape, _) = spec.check(partition)?;
         let (flow_id, digest) = (spec.flow_id, spec.digest());
@@ -86,7 +96,7 @@ impl EngineHandle {
                 nodes: part.nodes,
                 edges: part.edges,
             };
-            let outcome: BuildOutcome = self.submit_to_flow(flow_id, build).await?;
+            let outcome: BuildOutcome = self.submit_to_flow_as(flow_id, build, minted).await?;
             built = Some(outcome);
             if outcome.sealed {
                 break;

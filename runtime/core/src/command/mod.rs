@@ -197,7 +197,8 @@ macro_rules! commands {
             pub fn minted(&self) -> Vec<RecordKey> {
                 match self {
                     $(Self::$name(args) => args.minted(),)+
-                    Self::Flow(_) | Self::Keyring(_) => Vec::new(),
+                    Self::Flow(command) => command.minted(),
+                    Self::Keyring(_) => Vec::new(),
                 }
             }
 

@@ -1,10 +1,12 @@
 //! A client of an engine in the same process.
 
 mod events;
+mod flow;
 mod signal;
 mod submission;
 
 pub use events::forward_events;
+pub use flow::{Flow, SubmittedFlow};
 pub use signal::Signal;
 pub use submission::{Submission, Submitted};
 
@@ -13,7 +15,7 @@ use leasehold_actors::EngineHandle;
 use leasehold_actors::events::Subscription;
 use leasehold_contract::{
     CancelExecution, Cancelled, CommandSource, CreateExecution, EngineResult, ExecutionSnapshot, Executions,
-    FenceTriple, Reads, ReplayExecution, Replayed, Work,
+    FenceTriple, Reads, ReplayExecution, Replayed,
 };
 use leasehold_core::command::Operation;
 use leasehold_core::error::EngineError;
@@ -126,6 +128,12 @@ impl Client {
                 self.submit(kind, Bytes::new()).refuse(EngineError::invalid_input(format!("payload: {error}")))
             }
         }
+    }
+
+    /// A flow of this kind, to be declared node by node and awaited. The kind
+    /// is what the author calls it, at most 256 bytes.
+    pub fn flow(&self, kind: impl Into<String>) -> Flow {
+        Flow::new(self.clone(), kind.into())
     }
 
     /// Sends many submissions, 500 at a time; an answer each, in order.

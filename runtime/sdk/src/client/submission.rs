@@ -30,6 +30,7 @@ pub struct Submission {
     client: Client,
     args: CreateExecution,
     given_id: Option<ExecutionId>,
+    names_namespace: bool,
     delay: Option<Duration>,
     deadline: Option<Duration>,
     /// The first refused argument.
@@ -38,7 +39,7 @@ pub struct Submission {
 
 impl Submission {
     pub(super) fn new(client: Client, args: CreateExecution) -> Self {
-        Self { client, args, given_id: None, delay: None, deadline: None, refused: None }
+        Self { client, args, given_id: None, names_namespace: false, delay: None, deadline: None, refused: None }
     }
 
     pub(super) fn refuse(mut self, error: EngineError) -> Self {
@@ -62,6 +63,7 @@ impl Submission {
         match Namespace::try_new(namespace) {
             Ok(namespace) => {
                 self.args.namespace = namespace;
+                self.names_namespace = true;
                 self
             }
             Err(error) => self.refuse(error.into()),
@@ -172,6 +174,21 @@ impl Submission {
         let (args, _) = self.finish()?;
         args.check()?;
         Ok(args)
+    }
+
+    /// Whether it is to be made under an id of the caller's.
+    pub(super) fn has_id(&self) -> bool {
+        self.given_id.is_some()
+    }
+
+    /// The arguments as a node of a flow: under this id, and in this
+    /// namespace, unless it names its own.
+    pub(super) fn into_member(mut self, id: ExecutionId, namespace: &Namespace) -> EngineResult<CreateExecution> {
+        self.given_id = self.given_id.or(Some(id));
+        if !self.names_namespace {
+            self.args.namespace = namespace.clone();
+        }
+        self.finish().map(|(args, _)| args)
     }
 
     /// The arguments, and whether the id was minted just now.

@@ -10,7 +10,7 @@ use super::add_execution_to_flow::check_home;
 use super::cascade::Cascade;
 use super::stage_dependency_edge::{data_ref, push_in, push_out};
 use super::view::{FlowView, Halt, missing};
-use super::{DecideFlow, On, parking};
+use super::{DecideFlow, On, header, parking};
 use crate::command::text;
 use crate::command::{CreateExecution, CreateOutcome, Decide};
 use crate::error::{EngineError, StateKind};
@@ -242,6 +242,15 @@ impl DecideFlow for BuildFlow {
             keys
         };
         self.nodes.iter().flat_map(keys).collect()
+    }
+
+    /// The first part makes the flow; each makes its nodes.
+    fn minted(&self) -> Vec<RecordKey> {
+        let mut keys: Vec<_> = self.nodes.iter().flat_map(|node| node.create.minted()).collect();
+        if self.part == 0 {
+            keys.extend(header(self.flow_id));
+        }
+        keys
     }
 
     fn decide(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<BuildOutcome, Halt> {

@@ -63,8 +63,17 @@ pub(crate) trait DecideFlow: Operation {
     fn further_keys(&self) -> Vec<RecordKey> {
         Vec::new()
     }
+    /// Under what nothing is stored if its ids were minted for it.
+    fn minted(&self) -> Vec<RecordKey> {
+        Vec::new()
+    }
     /// The rule.
     fn decide(&self, view: &mut FlowView<'_>, on: &On<'_>) -> Result<Self::Outcome, Halt>;
+}
+
+/// The records every flow has from its first moment.
+fn header(flow_id: FlowId) -> [RecordKey; 2] {
+    [FlowKey::Flow(flow_id).into(), FlowKey::Summary(flow_id).into()]
 }
 
 macro_rules! flow_commands {
@@ -97,9 +106,14 @@ macro_rules! flow_commands {
 
             /// The records it begins with.
             pub(super) fn keys(&self) -> Vec<RecordKey> {
-                let (flow_id, mut keys) = match self { $(Self::$name(args) => (args.flow_id(), args.further_keys())),+ };
-                keys.extend([FlowKey::Flow(flow_id).into(), FlowKey::Summary(flow_id).into()]);
+                let mut keys = match self { $(Self::$name(args) => args.further_keys()),+ };
+                keys.extend(header(self.flow_id()));
                 keys
+            }
+
+            /// The records it makes under ids of its own.
+            pub(super) fn minted(&self) -> Vec<RecordKey> {
+                match self { $(Self::$name(args) => args.minted()),+ }
             }
 
             /// Whether it adds to the graph.
