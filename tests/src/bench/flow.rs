@@ -4,9 +4,9 @@
 //! executions, then runs them with W slots; the rate counts from the start of
 //! the worker until the last flow has ended. Then flows run alone, one after
 //! the other, under minted ids as a client submits them: their time from the
-//! call of submit until the last node has ended, the commits each took, and how long after the last upstream's
-//! handler the handler of a join began, which is the time of two commits at
-//! least, that of the completion and that of the claim.
+//! call of submit until the last node has ended, the commits each took, and how
+//! long after the last upstream's handler the handler of a join began, which is
+//! the time of one commit at least.
 
 use super::options::{Flow, Shape};
 use super::report::Report;
