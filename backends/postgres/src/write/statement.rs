@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn shape(parts: u16, refused: &[u16], rows: &Rows) -> Shape {
-        let refused = BTreeSet::from_iter(refused.iter().copied());
+        let refused = refused.iter().copied().collect();
         Shape::of(&Advance { batch: &batch(parts), refused: &refused, fence: None }, rows)
     }
 
