@@ -49,11 +49,12 @@ impl Form {
         let list = |item: &dyn Fn(&Column) -> String| columns.iter().map(item).collect::<Vec<_>>().join(", ");
         match self {
             Self::One => format!("(SELECT {}) AS x", list(&|(name, kind)| format!("?::{kind} AS {name}"))),
-            Self::Few => format!(
-                "(SELECT {} FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8)) AS places(place) \
-                 WHERE place <= ?::int4) AS x",
-                list(&|(name, kind)| format!("(?::{kind}[])[place] AS {name}"))
-            ),
+            Self::Few => {
+                let places: Vec<_> = (1..=self.most()).map(|place| format!("({place})")).collect();
+                let columns = list(&|(name, kind)| format!("(?::{kind}[])[place] AS {name}"));
+                let places = places.join(", ");
+                format!("(SELECT {columns} FROM (VALUES {places}) AS places(place) WHERE place <= ?::int4) AS x")
+            }
             Self::Many => format!(
                 "unnest({}) AS x({})",
                 list(&|(_, kind)| format!("?::{kind}[]")),
