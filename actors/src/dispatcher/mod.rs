@@ -3,8 +3,10 @@
 //! Partitions say what they have (*heads*), workers say how much more they
 //! can take (*credits*). The dispatcher asks the partition with the best head
 //! to claim for a worker; the tasks go from the partition to the worker once
-//! they are durable. It holds no durable state: heads are absolute, said
-//! again every few seconds, so that losing one costs nothing for long.
+//! they are durable. What it asks for counts as taken on both sides, so that a
+//! claim that gets it all needs no further word. It holds no durable state:
+//! heads are absolute, said again every few seconds, so that losing one costs
+//! nothing for long.
 
 mod current;
 mod heads;
@@ -375,9 +377,9 @@ impl DispatcherState {
     }
 }
 
-/// Tells the dispatcher of a claim that ended with less than it asked for. Dropped unanswered, because its
-/// partition has gone, it gives the credits back: a worker must not lose them
-/// with a partition.
+/// Tells the dispatcher of a claim that ended with less than it asked for.
+/// Dropped unanswered, because its partition has gone, it gives the credits
+/// back: a worker must not lose them with a partition.
 struct Report {
     dispatcher: ActorRef<DispatcherMsg>,
     worker: WorkerKey,
