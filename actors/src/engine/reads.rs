@@ -61,14 +61,12 @@ impl Reads for EngineHandle {
     async fn get_execution_result(&self, execution_id: ExecutionId) -> EngineResult<Option<Bytes>> {
         let result = BlobKey { execution: execution_id.uuid(), kind: BlobKind::Result };
         let (execution, blobs) = self.load("get_execution_result", execution_id, &[result]).await?;
-        match execution.as_ref().and_then(|execution| execution.result.as_ref()) {
-            None => Ok(None),
-            Some(ResultRef::Inline(bytes)) => Ok(Some(Bytes::copy_from_slice(bytes))),
-            Some(ResultRef::Stored(_)) => {
-                let stored = blobs.into_iter().next().flatten();
-                stored.map(Some).ok_or_else(|| EngineError::corruption("execution", "result", "missing"))
-            }
+        let Some(result) = execution.as_ref().and_then(|execution| execution.result.as_ref()) else { return Ok(None) };
+        if let Some(bytes) = in_record(result) {
+            return Ok(Some(bytes));
         }
+        let stored = blobs.into_iter().next().flatten();
+        stored.map(Some).ok_or_else(|| EngineError::corruption("execution", "result", "missing"))
     }
 
     #[instrument(level = "debug", skip_all, fields(%execution_id))]
@@ -165,6 +163,14 @@ impl Reads for EngineHandle {
         }
         let ended = self.env.backend.list_attempts(execution_id, cursor, limit).await;
         Ok(attempt_page(&ended.map_err(self.store_failed("list_attempts"))?, current, limit))
+    }
+}
+
+/// A result that lies in its record; none where it lies beside it.
+pub(super) fn in_record(result: &ResultRef) -> Option<Bytes> {
+    match result {
+        ResultRef::Inline(bytes) => Some(Bytes::copy_from_slice(bytes)),
+        ResultRef::Stored(_) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Taking work over the dispatcher, and waiting for its end.
 
 use super::EngineHandle;
+use super::reads::in_record;
 use crate::delivery::PollInbox;
 use crate::dispatcher::WorkerSpec;
 use crate::partition;
@@ -11,7 +12,7 @@ use leasehold_core::command::ClaimedExecution;
 use leasehold_core::error::EngineError;
 use leasehold_core::handle::HandleKind;
 use leasehold_core::ids::{ExecutionId, RequestId, WorkerInstanceId};
-use leasehold_core::record::{BlobKey, BlobKind, Execution, Holder, ResultRef};
+use leasehold_core::record::{BlobKey, BlobKind, Execution, Holder};
 use leasehold_core::state::{AttemptType, PublicState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,10 +110,10 @@ impl EngineHandle {
         max_wait: Duration,
     ) -> EngineResult<Option<(PublicState, Option<Bytes>)>> {
         let Some(execution) = self.wait_ended(execution_id, max_wait).await? else { return Ok(None) };
-        let result = match execution.result.as_ref() {
+        let result = match execution.result.as_ref().map(in_record) {
             None => None,
-            Some(ResultRef::Inline(bytes)) => Some(Bytes::copy_from_slice(bytes)),
-            Some(ResultRef::Stored(_)) => self.get_execution_result(execution_id).await?,
+            Some(Some(bytes)) => Some(bytes),
+            Some(None) => self.get_execution_result(execution_id).await?,
         };
         Ok(Some((execution.vector().public_state(), result)))
     }

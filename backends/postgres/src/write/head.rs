@@ -17,7 +17,7 @@ const EXPECTED: &[Column] = &[("partition", "int4"), ("epoch", "int8"), ("nonce"
 
 /// The advance of the head, which everything after it asks for: where the
 /// node's row stands as the batch expects, and every part's partition belongs to
-/// its owner.
+/// its owner. It opens the statement, so its node is the third value of it.
 pub(super) fn advance(parts: Form) -> String {
     format!(
         "head AS (UPDATE @nodes AS n SET commit_seq = n.commit_seq + 1, time = greatest(n.time, ?::int8), \

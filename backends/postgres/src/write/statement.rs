@@ -20,6 +20,8 @@ pub(super) struct Shape(u32);
 /// Of one part and few rows, which are handed over in the small forms.
 const SMALL: u32 = 1 << 31;
 
+const _: () = assert!(SECTIONS.len() <= 29, "each section has a bit below the others");
+
 /// A look at whether one table of executions holds what is new to the other.
 struct Novelty {
     /// Set where a batch has such rows. What only moves here is none.
