@@ -91,6 +91,71 @@ async fn kept_records_travel_in_the_one_statement_of_their_batch() {
     assert_eq!(said, [true, true, false], "a batch without kept records says nothing of them");
 }
 
+/// Eight rows at most have places of their own in the statement.
+#[tokio::test]
+async fn kept_records_come_and_go_in_batches_of_any_size() {
+    let place = Place::fresh();
+    let mut engine = engine(&place).await;
+    for size in [1, 2, 7, 8, 9, 20] {
+        let of = |byte: u8| (0..size).map(move |number| kept::payload(size * 100 + number, vec![byte]));
+        kept::write(&mut engine, 1, of(1).map(kept::made).collect()).await;
+        let update = |(old, new): (Record, Record)| Change { key: old.key(), old: Some(old), new: Some(new) };
+        kept::write(&mut engine, 1, of(1).zip(of(2)).map(update).collect()).await;
+        let keys: Vec<RecordKey> = of(2).map(|record| record.key()).collect();
+        let stored = engine.store.load(1, &keys, &[]).await.unwrap().records;
+        assert_eq!(stored, of(2).map(Some).collect::<Vec<_>>());
+        kept::write(&mut engine, 1, of(2).map(|old| Change { key: old.key(), old: Some(old), new: None }).collect())
+            .await;
+        assert_eq!(engine.store.load(1, &keys, &[]).await.unwrap().records, vec![None; keys.len()]);
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_a_kept_record_the_store_lost_is_corruption_and_leaves_nothing() {
+    let place = Place::fresh();
+    let mut engine = engine(&place).await;
+    for size in [2, 9] {
+        let of = |byte: u8| (0..size).map(move |number| kept::payload(size * 100 + number, vec![byte]));
+        kept::write(&mut engine, 1, of(1).map(kept::made).collect()).await;
+        let mut raw = place.raw().await;
+        let lost = "DELETE FROM kept WHERE name = (SELECT name FROM kept ORDER BY name LIMIT 1)";
+        assert_eq!(raw.execute(lost).await.unwrap().rows_affected(), 1);
+        raw.close().await.unwrap();
+        let update = |(old, new): (Record, Record)| Change { key: old.key(), old: Some(old), new: Some(new) };
+        let changes = of(1).zip(of(2)).map(update).collect();
+        let batch = engine.batch(vec![(1, ChangeSet { changes, ..ChangeSet::default() })]);
+        let error = engine.send(&batch).await.unwrap_err();
+        assert!(matches!(&error, StoreError::Corrupt(_)), "{error:?}");
+        assert!(error.to_string().contains("kept"), "{error}");
+        let keys: Vec<RecordKey> = of(1).map(|record| record.key()).collect();
+        let stored = engine.store.load(1, &keys, &[]).await.unwrap().records;
+        assert_eq!(stored.iter().flatten().cloned().collect::<Vec<_>>(), of(1).skip(1).collect::<Vec<_>>());
+        kept::write(
+            &mut engine,
+            1,
+            of(1).skip(1).map(|old| Change { key: old.key(), old: Some(old), new: None }).collect(),
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_part_costs_a_read_and_another_statement() {
+    let place = Place::fresh();
+    let mut engine = engine(&place).await;
+    let (kept, lost) = (engine.id(1), engine.id(2));
+    let changes = vec![engine.create(kept), engine.create(lost)];
+    let batch = engine.batch(changes);
+    let mut raw = place.raw().await;
+    raw.execute("UPDATE partitions SET nonce = nonce + 1 WHERE partition = 2").await.unwrap();
+    raw.close().await.unwrap();
+    let before = engine.store.stats();
+    assert_eq!(engine.store.commit(&batch).await.unwrap(), [PartOutcome::Applied, PartOutcome::Refused]);
+    let after = engine.store.stats();
+    assert_eq!((after.statements - before.statements, after.reads - before.reads), (3, 1));
+    assert_eq!(after.commits - before.commits, 1);
+}
+
 #[tokio::test]
 async fn no_call_visits_a_whole_table() {
     let place = Place::fresh();
